@@ -1,0 +1,1 @@
+//! Texts in the kernel's own formats, for tests, fuzzers and benchmarks.
