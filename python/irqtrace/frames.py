@@ -33,12 +33,12 @@ def lines(meta: Meta) -> pl.DataFrame:
 def samples(flat: pl.LazyFrame, meta: Meta) -> pl.LazyFrame:
     """Frame ``samples``: a row per read."""
     grid_ns = meta["t0_ns"] + pl.col("sample") * meta["interval_ns"]
-    return first_of_each_read(flat).with_columns(late_ns=pl.col("time").dt.epoch("ns") - grid_ns).select(SAMPLES)
+    return first_of_each_read(flat).with_columns(late_ns=pl.col("time").dt.epoch("ns") - grid_ns).select(*SAMPLES)
 
 
 def deltas(flat: pl.LazyFrame, meta: Meta) -> pl.LazyFrame:
     """Frame ``deltas``: the flat table's rows that have a cell, with the key into ``lines``."""
-    return with_line(flat, meta).select(DELTAS)
+    return with_line(flat, meta).select(*DELTAS)
 
 
 def first_of_each_read(flat: pl.LazyFrame) -> pl.LazyFrame:

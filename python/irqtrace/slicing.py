@@ -226,7 +226,7 @@ def _rows(
         .join(added.lazy().select("sample", *GROUP).unique(), on=["sample", *GROUP], how="anti")
         .with_columns(line=pl.lit(None, dtype=pl.UInt32))
     )
-    ordered = pl.concat([with_cells, bare]).sort("sample", *GROUP, *CELL, nulls_last=True).select(FLAT)
+    ordered = pl.concat([with_cells, bare]).sort("sample", *GROUP, *CELL, nulls_last=True).select(*FLAT)
     return pl.concat([ordered, flat.filter(pl.col("sample").is_between(split, end, closed="left"))])
 
 
