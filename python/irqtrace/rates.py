@@ -152,11 +152,7 @@ def _counts(flat: pl.LazyFrame, meta: Meta, windows: _Windows, by: tuple[str, ..
     """kind, engine, the other columns of by, window, count: what each window counted; zeros name what there is."""
     rows = with_line(flat, meta) if "line" in by else flat.filter(pl.col("irq").is_not_null())
     keys = (*GROUP, *_beside_group(by))
-    return (
-        rows.select(*keys, windows.of_sample(), "delta")
-        .group_by(*keys, "window")
-        .agg(count=pl.col("delta").sum())
-    )
+    return rows.select(*keys, windows.of_sample(), "delta").group_by(*keys, "window").agg(count=pl.col("delta").sum())
 
 
 def _reads(flat: pl.LazyFrame, windows: _Windows) -> pl.LazyFrame:
@@ -180,7 +176,10 @@ def _reads(flat: pl.LazyFrame, windows: _Windows) -> pl.LazyFrame:
 def _spans(reads: pl.LazyFrame, meta: Meta) -> pl.LazyFrame:
     """kind, engine, window, b0, e0, b1, e1: the windows of the last read before each window and of its last read."""
     previous = pl.DataFrame(
-        [(read["kind"], read["engine"], read["time_ns"], read["time_ns"] + read["read_ns"]) for read in meta["previous"]],
+        [
+            (read["kind"], read["engine"], read["time_ns"], read["time_ns"] + read["read_ns"])
+            for read in meta["previous"]
+        ],
         schema={"kind": KIND, "engine": ENGINE, "previous_b": pl.Int64(), "previous_e": pl.Int64()},
         orient="row",
     )
@@ -196,7 +195,7 @@ def _spans(reads: pl.LazyFrame, meta: Meta) -> pl.LazyFrame:
 
 
 def _rates() -> list[pl.Expr]:
-    """count / span in Hz, with the span between the middles of the two reads, the longest and the shortest it can be."""
+    """count / span in Hz: the span between the middles of the two reads, the longest and the shortest possible."""
     b0, e0, b1, e1 = (pl.col(column) for column in ("b0", "e0", "b1", "e1"))
     between = (b1 + e1 - b0 - e0) / 2
 

@@ -40,13 +40,12 @@ def record(
 
     Args:
         duration: how long, like ``"10s"``.
+        interval, kinds, irqs, pin, fifo, lock_memory, dma_latency_us, spin, procfs: as for `Sampler`.
         path: the trace file to write; memory stays bounded whatever the duration. It appears under its name when it is
-            complete, also after Ctrl-C. None keeps the trace in memory, up to ``memory_limit`` bytes: then the recording
-            ends early, and a warning in the trace says so.
+            complete, also after Ctrl-C. None keeps the trace in memory.
         overwrite: whether a file of that name may be replaced.
+        memory_limit: bytes. A recording in memory that reaches it ends early, and a warning in the trace says so.
         progress: is called about ten times a second with how far it is.
-
-    The other options are those of `Sampler`.
 
     Raises:
         ValueError, SourceUnavailable, PrivilegeError: as `Sampler`.
@@ -77,11 +76,13 @@ def run(
     core: _core.Sampler,
     *,
     progress: Callable[[_core.Progress], None] | None = None,
+    started: Callable[[], None] = lambda: None,
     finished: Callable[[], bool] = lambda: False,
 ) -> None:
     """Samples until the sampler's own end, or until ``finished`` says so; the recording is complete in any case."""
     core.start()
     try:
+        started()
         while not core.wait(_STEP_S) and not finished():
             if progress is not None:
                 progress(core.progress())

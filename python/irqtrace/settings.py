@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,12 @@ from .errors import IrqtraceError, SourceUnavailable
 from .schema import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
 __all__ = ["Kinds", "Settings", "shortest_interval_ns"]
 
-Kinds = Mapping[str, Duration] | list[str] | tuple[str, ...]
+Kinds = Mapping[str, Duration] | Sequence[str]
 """Kinds to read, all at the interval, or each with an interval of its own."""
 
 _HEADROOM = 1.25
@@ -64,19 +64,19 @@ class Settings:
             ValueError: for one that makes no sense; the message names what would.
         """
         procfs = os.fspath(procfs)
-        names = _known(kinds) if kinds is not None else list(KINDS)
+        names: list[str] = _known(kinds) if kinds is not None else [*KINDS]
         interval_ns = _interval_ns(interval, "interval", names, procfs)
         spin_ns = duration_ns(spin, "spin")
         if not 0 <= spin_ns < interval_ns:
-            raise ValueError(f"spin {spin!r} does not lie between zero and the interval of {duration_text(interval_ns)}")
+            raise ValueError(
+                f"spin {spin!r} does not lie between zero and the interval of {duration_text(interval_ns)}"
+            )
         if memory_limit <= 0:
             raise ValueError(f"memory_limit {memory_limit} is not a number of bytes above zero")
-        if isinstance(irqs, str):
-            raise ValueError(f"irqs {irqs!r} is one text; give a list: irqs=[{irqs!r}]")
         return cls(
             interval_ns=interval_ns,
             kinds=None if kinds is None else _kind_intervals(kinds, names, interval_ns, procfs),
-            irqs=None if irqs is None else tuple(irqs),
+            irqs=None if irqs is None else (irqs,) if isinstance(irqs, str) else tuple(irqs),
             pin=pin,
             fifo=fifo,
             lock_memory=lock_memory,
@@ -143,7 +143,7 @@ def shortest_interval_ns(costs: Iterable[_core.ReadCost], kinds: Iterable[str]) 
         if needed and not serving:
             return None
         total_ns += min(serving) if needed else 0
-    digits = 10 ** (len(str(max(total_ns, 1_000))) - 1)
+    digits: int = 10 ** (len(str(max(total_ns, 1_000))) - 1)
     return -(-int(total_ns * _HEADROOM) // digits) * digits
 
 

@@ -31,19 +31,15 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
         **meta,
         "groups": [_group(group, reads, start, end) for group in meta["groups"]],
         "lines": _lines(meta, reads),
-        "baselines": _baselines(spans, reads),
+        "baselines": _baselines(spans),
         "finals": _finals(spans),
         "previous": reads.before.to_dicts() or meta["previous"],  # type: ignore[typeddict-item]
         "cost": None,
         "warnings": [
-            warning
-            for warning in meta["warnings"]
-            if warning["first_sample"] < end and warning["last_sample"] >= start
+            warning for warning in meta["warnings"] if warning["first_sample"] < end and warning["last_sample"] >= start
         ],
         "marks": [
-            mark
-            for mark in meta["marks"]
-            if start <= -((meta["t0_ns"] - mark["time_ns"]) // meta["interval_ns"]) < end
+            mark for mark in meta["marks"] if start <= -((meta["t0_ns"] - mark["time_ns"]) // meta["interval_ns"]) < end
         ],
     }
     return _rows(flat, meta, spans, reads, start, end), part
@@ -72,7 +68,9 @@ def _reads(flat: pl.LazyFrame, start: int, end: int) -> _Reads:
         [
             reads.filter(pl.col("sample") < start)
             .group_by(GROUP, maintain_order=True)
-            .agg(pl.col("sample").last(), time_ns=pl.col("time").last().dt.epoch("ns"), read_ns=pl.col("read_ns").last()),
+            .agg(
+                pl.col("sample").last(), time_ns=pl.col("time").last().dt.epoch("ns"), read_ns=pl.col("read_ns").last()
+            ),
             reads.filter(pl.col("sample").is_between(start, end, closed="left"))
             .group_by(GROUP, maintain_order=True)
             .agg(
@@ -126,7 +124,9 @@ def _spans(flat: pl.LazyFrame, meta: Meta, reads: _Reads, end: int) -> pl.DataFr
         .sort("span")
         .collect()
     )
-    rows = _with_span(with_line(flat.filter(pl.col("sample") < end), meta).select(*CELL, *GROUP, "sample", "delta"), again)
+    rows = _with_span(
+        with_line(flat.filter(pl.col("sample") < end), meta).select(*CELL, *GROUP, "sample", "delta"), again
+    )
     grown = (
         rows.join(groups, on=GROUP)
         .group_by(*CELL, "span", "first_read", "last_read")
@@ -173,7 +173,7 @@ def _with_span(rows: pl.LazyFrame, again: pl.DataFrame) -> pl.LazyFrame:
     )
 
 
-def _baselines(spans: pl.DataFrame, reads: _Reads) -> CountsMeta:
+def _baselines(spans: pl.DataFrame) -> CountsMeta:
     there = pl.col("first") <= pl.col("first_read")
     began = spans.filter(there).select(*CELL, sample="first_read", count=pl.col("baseline") + pl.col("before"))
     came = spans.filter(~there).select(*CELL, sample="first", count="baseline")
@@ -201,9 +201,7 @@ def _finals(spans: pl.DataFrame) -> CountsMeta:
     return _columns(finals.filter((pl.col("count") != 0) | pl.col("gone")))
 
 
-def _rows(
-    flat: pl.LazyFrame, meta: Meta, spans: pl.DataFrame, reads: _Reads, start: int, end: int
-) -> pl.LazyFrame:
+def _rows(flat: pl.LazyFrame, meta: Meta, spans: pl.DataFrame, reads: _Reads, start: int, end: int) -> pl.LazyFrame:
     """The slice's rows: as they are, but for a row for every cell in the first read of each group."""
     firsts = reads.inside.select(*GROUP, "time", "read_ns", sample="first_read")
     missing = spans.filter(pl.col("first") <= pl.col("first_read"), ~pl.col("at_first_read"))
@@ -238,4 +236,4 @@ def _counts(columns: CountsMeta) -> pl.DataFrame:
 
 def _columns(frame: pl.DataFrame) -> CountsMeta:
     ordered = frame.sort(*CELL, "sample", nulls_last=True)
-    return {column: ordered[column].to_list() for column in COUNTS}  # type: ignore[return-value]
+    return {column: ordered[column].to_list() for column in COUNTS}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["snapshot"]
 
-SCHEMA = {"kind": KIND, "irq": LABEL, "name": LABEL, "cpu": pl.UInt16(), "count": pl.UInt64()}
+SCHEMA = pl.Schema({"kind": KIND, "irq": LABEL, "name": LABEL, "cpu": pl.UInt16(), "count": pl.UInt64()})
 
 
 def snapshot(
@@ -43,4 +43,4 @@ def snapshot(
     stream, notes = _core.snapshot(os.fspath(procfs), *given)
     for note in notes:
         warnings.warn(note, IrqtraceWarning, stacklevel=2)
-    return pl.DataFrame(stream).cast(SCHEMA)  # type: ignore[arg-type]
+    return pl.DataFrame(stream).cast(SCHEMA)

@@ -199,13 +199,13 @@ class _Memory:
         return _ends(samples.head(1), samples.tail(1))
 
     def deltas(self) -> pl.DataFrame:
-        return pl.DataFrame(self._core).cast(DELTAS)
+        return pl.DataFrame(self._core).cast(pl.Schema(DELTAS))
 
     def deltas_stream(self, trace: Trace) -> _ArrowStream:  # noqa: ARG002 - the core's own needs no frame
         return self._core
 
     def samples(self) -> pl.DataFrame:
-        return pl.DataFrame(self._core.samples()).cast(SAMPLES)
+        return pl.DataFrame(self._core.samples()).cast(pl.Schema(SAMPLES))
 
     def flat(self) -> pl.LazyFrame:
         return frames.flat_types(pl.DataFrame(self._core.flat()).lazy())
@@ -245,7 +245,8 @@ class _Flat:
         return arrow.flat_table(self.table)
 
     def arrow_stream(self) -> _ArrowStream:
-        return arrow.flat_reader(self.table)
+        reader: _ArrowStream = arrow.flat_reader(self.table)
+        return reader
 
 
 def _ends(first: pl.Series, last: pl.Series) -> tuple[int, int]:
@@ -256,7 +257,7 @@ def _ends(first: pl.Series, last: pl.Series) -> tuple[int, int]:
 def _instant_ns(value: Instant, info: TraceInfo, what: str) -> int:
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            return _instant_ns(datetime.fromisoformat(value), info, what)
         except ValueError:
             return _offset_ns(value, info, what)
     if isinstance(value, datetime):
