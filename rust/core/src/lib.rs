@@ -10,11 +10,23 @@
 
 pub mod engine;
 mod error;
+mod host;
 mod line;
+mod meta;
 pub mod parse;
+mod record;
 pub mod source;
 mod time;
+mod trace;
+mod warning;
 
 pub use error::{ConfigError, IrqtraceError, ParseError, SourceUnavailable, TraceFormatError};
+pub use host::HostFacts;
 pub use line::{EngineName, Group, Kind, Line};
+pub use meta::{
+    CellColumns, Cost, GroupMeta, IrqChoice, LineMeta, META_KEY, Mark, Meta, Previous, SCHEMA_VERSION, Settings,
+};
+pub use record::TraceWriter;
 pub use time::{Clock, ClockAnchor, ManualClock, MonoNs, Window};
+pub use trace::{Cells, Chunk, ChunkBuilder, Flattener, NO_CPU, Reads, Trace, schema};
+pub use warning::{Warning, WarningType, Warnings};

@@ -1,0 +1,156 @@
+//! A trace on its way to disk.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use tempfile::NamedTempFile;
+
+use crate::trace::{Chunk, Flattener, schema};
+use crate::{IrqtraceError, META_KEY};
+
+/// Rows of a row group: large ones compress better and are skipped faster.
+const ROW_GROUP_ROWS: usize = 1 << 20;
+
+/// A row group ends before its rows where its pages, kept in memory until then, reach this size.
+const ROW_GROUP_BYTES: usize = 32 << 20;
+
+/// Writes the flat table to a Parquet file that has its name only once it is complete.
+///
+/// Until then it is a temporary file in the same folder, which is removed when the writer is dropped.
+pub struct TraceWriter {
+    writer: ArrowWriter<NamedTempFile>,
+    path: PathBuf,
+    overwrite: bool,
+}
+
+impl TraceWriter {
+    /// Begins the file that will be `path`.
+    ///
+    /// # Errors
+    ///
+    /// The path exists and `overwrite` is not set ([`io::ErrorKind::AlreadyExists`]), is something other than a file,
+    /// or its folder cannot be written.
+    pub fn create(path: &Path, overwrite: bool) -> Result<Self, IrqtraceError> {
+        let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
+        match path.metadata() {
+            Ok(found) if !found.is_file() => {
+                return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "exists and is not a file")));
+            }
+            Ok(_) if !overwrite => return Err(fail(exists())),
+            _ => {}
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name =
+            path.file_name().ok_or_else(|| fail(io::Error::new(io::ErrorKind::InvalidInput, "names no file")))?;
+        let mut prefix = std::ffi::OsString::from(".");
+        prefix.push(name);
+        prefix.push(".");
+        let mut options = tempfile::Builder::new();
+        options.prefix(&prefix).suffix(".partial");
+        // A temporary file is its owner's alone; a trace has the rights of any new file.
+        #[cfg(unix)]
+        options.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = options.tempfile_in(folder).map_err(fail)?;
+        let writer =
+            ArrowWriter::try_new(file, schema::flat(), Some(properties())).map_err(|error| fail(io_error(error)))?;
+        Ok(Self { writer, path: path.to_owned(), overwrite })
+    }
+
+    /// Adds rows of the flat table.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or the batch is not of [`schema::flat`].
+    pub fn write_flat(&mut self, batch: &RecordBatch) -> Result<(), IrqtraceError> {
+        self.writer.write(batch).map_err(|error| self.fail(io_error(error)))
+    }
+
+    /// Adds the rows of a chunk.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or the chunk has a line or group that the flattener does not know.
+    pub fn write_chunk(&mut self, chunk: &Arc<Chunk>, flattener: &Flattener) -> Result<(), IrqtraceError> {
+        for batch in flattener.batches(chunk.clone()) {
+            let batch = batch.map_err(|error| self.fail(io::Error::other(error)))?;
+            self.write_flat(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes in the file so far. Rows come into it by row groups.
+    #[must_use]
+    pub fn bytes_written(&self) -> u64 {
+        self.writer.bytes_written() as u64
+    }
+
+    /// Bytes that wait in memory for their row group to be complete.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.writer.memory_size()
+    }
+
+    /// Completes the file with the JSON object of `docs/format.md`, brings it to the disk and gives it its name.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or one has come to be at its path and `overwrite` is not set.
+    pub fn finish(mut self, meta_json: &str) -> Result<(), IrqtraceError> {
+        let Self { path, overwrite, .. } = &self;
+        let (path, overwrite) = (path.clone(), *overwrite);
+        let fail = |source| IrqtraceError::Io { path: path.clone(), source };
+        self.writer.append_key_value_metadata(KeyValue::new(META_KEY.to_owned(), meta_json.to_owned()));
+        let file = self.writer.into_inner().map_err(|error| fail(io_error(error)))?;
+        // Else a crash soon after could leave the name with nothing behind it.
+        file.as_file().sync_all().map_err(fail)?;
+        let persisted: Result<File, _> = if overwrite { file.persist(&path) } else { file.persist_noclobber(&path) };
+        persisted.map(drop).map_err(|error| {
+            fail(if error.error.kind() == io::ErrorKind::AlreadyExists { exists() } else { error.error })
+        })
+    }
+
+    fn fail(&self, source: io::Error) -> IrqtraceError {
+        IrqtraceError::Io { path: self.path.clone(), source }
+    }
+}
+
+fn exists() -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, "exists already; overwrite (--force) replaces it")
+}
+
+/// What the system said, where it was the system that said it.
+fn io_error(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(source) => *source,
+            Err(source) => io::Error::other(source),
+        },
+        error => io::Error::other(error),
+    }
+}
+
+fn properties() -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_created_by(concat!("irqtrace ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        .set_statistics_enabled(EnabledStatistics::Chunk);
+    for column in ["sample", "time", "read_ns"] {
+        properties = properties
+            .set_column_dictionary_enabled(ColumnPath::from(column), false)
+            .set_column_encoding(ColumnPath::from(column), Encoding::DELTA_BINARY_PACKED)
+            // Rows are in their order: a reader that wants a span skips the other pages.
+            .set_column_statistics_enabled(ColumnPath::from(column), EnabledStatistics::Page);
+    }
+    properties.build()
+}
