@@ -11,7 +11,7 @@ pub struct Block {
     /// The reads.
     pub reads: ReadColumns,
     /// The cells that changed, read after read.
-    pub cells: CellColumns,
+    pub cells: DeltaColumns,
     /// What changes rarely: layouts, falls.
     pub events: Vec<Event>,
     /// What happened since the previous block, by group.
@@ -39,7 +39,7 @@ pub struct ReadColumns {
 
 /// Columns of cells that changed.
 #[derive(Debug, Default)]
-pub struct CellColumns {
+pub struct DeltaColumns {
     /// Key of the line.
     pub line: Vec<u32>,
     /// CPU id, or [`NO_CPU`].
@@ -181,8 +181,8 @@ pub struct Epoch {
     pub sample: i64,
     /// The present lines with their keys, in the order of the text.
     pub lines: Vec<(u32, Line)>,
-    /// Keys of those that begin here.
-    pub new_lines: Vec<u32>,
+    /// Lines with this key or a greater one begin here.
+    pub first_new: u32,
     /// Keys of those that begin here because a line was reset.
     pub reset: Vec<u32>,
     /// The cells: key of the line, and CPU id or [`NO_CPU`].
@@ -205,7 +205,7 @@ impl Block {
                 late_ns: vec![1; reads],
                 rows: vec![1; reads],
             },
-            cells: CellColumns { line: vec![1; cells], cpu: vec![1; cells], delta: vec![1; cells] },
+            cells: DeltaColumns { line: vec![1; cells], cpu: vec![1; cells], delta: vec![1; cells] },
             events: Vec::with_capacity(64),
             stats: vec![GroupStats::default(); groups],
             cost: Cost::default(),
@@ -273,7 +273,7 @@ impl ReadColumns {
     }
 }
 
-impl CellColumns {
+impl DeltaColumns {
     /// Number of cells.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -223,14 +223,11 @@ impl Tracker {
                 reset[cell.line as usize] |= before.is_some_and(|before| before.is_below(count, elapsed_ns));
             }
         }
-        let mut epoch = Epoch { group: self.group, sample: sample, ..Epoch::default() };
+        let mut epoch = Epoch { group: self.group, sample, ..Epoch::default() };
         for ((old_key, line), &reset) in next.lines.into_iter().zip(&reset) {
             let key = old_key.filter(|_| !reset).unwrap_or_else(|| keys.take());
             if reset {
                 epoch.reset.push(key);
-            }
-            if old_key != Some(key) {
-                epoch.new_lines.push(key);
             }
             epoch.lines.push((key, line));
         }
