@@ -28,5 +28,5 @@ pub use meta::{
 };
 pub use record::TraceWriter;
 pub use time::{Clock, ClockAnchor, ManualClock, MonoNs, Window};
-pub use trace::{Cells, Chunk, ChunkBuilder, Flattener, NO_CPU, Reads, Trace, schema};
+pub use trace::{Cells, Chunk, ChunkBuilder, Flattener, NO_CPU, Reads, Trace, conform, schema};
 pub use warning::{Warning, WarningType, Warnings};

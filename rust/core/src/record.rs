@@ -14,8 +14,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use tempfile::NamedTempFile;
 
-use crate::trace::{Chunk, Flattener, schema};
-use crate::{IrqtraceError, META_KEY};
+use crate::trace::{Chunk, Flattener, conform, schema};
+use crate::{IrqtraceError, META_KEY, TraceFormatError};
 
 /// Rows of a row group: large ones compress better and are skipped faster.
 const ROW_GROUP_ROWS: usize = 1 << 20;
@@ -65,13 +65,15 @@ impl TraceWriter {
         Ok(Self { writer, path: path.to_owned(), overwrite })
     }
 
-    /// Adds rows of the flat table.
+    /// Adds rows of the flat table. The columns may come from elsewhere, see [`conform`].
     ///
     /// # Errors
     ///
-    /// The file cannot be written, or the batch is not of [`schema::flat`].
+    /// The file cannot be written, or the batch is no flat table.
     pub fn write_flat(&mut self, batch: &RecordBatch) -> Result<(), IrqtraceError> {
-        self.writer.write(batch).map_err(|error| self.fail(io_error(error)))
+        let batch =
+            conform(batch).map_err(|message| TraceFormatError { path: self.path.display().to_string(), message })?;
+        self.writer.write(&batch).map_err(|error| self.fail(io_error(error)))
     }
 
     /// Adds the rows of a chunk.

@@ -1,6 +1,7 @@
 //! A trace in memory, and its three tables.
 
 mod chunk;
+mod conform;
 mod flat;
 pub mod schema;
 
@@ -10,6 +11,7 @@ use arrow_array::{RecordBatchIterator, RecordBatchReader};
 
 use crate::{Group, Meta};
 pub use chunk::{Cells, Chunk, ChunkBuilder, NO_CPU, Reads};
+pub use conform::conform;
 pub use flat::Flattener;
 
 /// What was measured: whole reads in chunks, and all that is known of them.
@@ -30,12 +32,14 @@ impl Trace {
 
     /// The frame `deltas`, one batch for each chunk: sample, time, `read_ns`, line, cpu, delta. Shares the chunks'
     /// memory.
+    #[must_use]
     pub fn deltas(&self) -> impl RecordBatchReader + Send + use<> {
         let batches: Vec<_> = self.chunks.iter().map(|chunk| Ok(chunk.deltas().clone())).collect();
         RecordBatchIterator::new(batches, schema::deltas())
     }
 
     /// The frame `samples`, one row for each read: sample, time, `read_ns`, kind, engine, `late_ns`.
+    #[must_use]
     pub fn samples(&self) -> impl RecordBatchReader + Send + use<> {
         let groups = self.groups();
         let chunks = self.chunks.clone();
@@ -43,6 +47,7 @@ impl Trace {
     }
 
     /// The flat table of a trace file, made batch by batch as it is asked for.
+    #[must_use]
     pub fn flat(&self) -> impl RecordBatchReader + Send + use<> {
         let flattener = Flattener::new(&self.meta.host, &self.groups(), &self.meta.lines);
         let chunks = self.chunks.clone();

@@ -88,7 +88,7 @@ fn dictionary(key: DataType) -> DataType {
 
 /// A dictionary of which all values are known: Polars reads their list from the field's metadata, and makes an Enum.
 fn enumeration(name: &str, values: &[&str]) -> Field {
-    let list: String = values.iter().map(|value| format!("{};{value}", value.len())).collect();
-    let metadata = HashMap::from([("_PL_ENUM_VALUES".to_owned(), list)]);
+    let list: Vec<String> = values.iter().map(|value| format!("{};{value}", value.len())).collect();
+    let metadata = HashMap::from([("_PL_ENUM_VALUES".to_owned(), list.concat())]);
     Field::new(name, dictionary(DataType::Int8), false).with_metadata(metadata)
 }
