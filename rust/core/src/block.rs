@@ -1,7 +1,6 @@
 //! What moves from the sampler to its reader: columns of rows, whole reads, and what happened besides.
 
 use crate::meta::Cost;
-use crate::trace::NO_CPU;
 use crate::{Line, MonoNs};
 
 /// Some whole reads and their cells. Its memory is taken before sampling begins and goes round between sampler and
@@ -42,7 +41,7 @@ pub struct ReadColumns {
 pub struct DeltaColumns {
     /// Key of the line.
     pub line: Vec<u32>,
-    /// CPU id, or [`NO_CPU`].
+    /// CPU id, or [`NO_CPU`](crate::NO_CPU).
     pub cpu: Vec<u16>,
     /// Growth since the group's previous read.
     pub delta: Vec<i64>,
@@ -122,7 +121,7 @@ pub enum Event {
         group: u8,
         /// Key of the line.
         line: u32,
-        /// CPU id, or [`NO_CPU`].
+        /// CPU id, or [`NO_CPU`](crate::NO_CPU).
         cpu: u16,
         /// The kernel's count.
         count: u64,
@@ -185,7 +184,7 @@ pub struct Epoch {
     pub first_new: u32,
     /// Keys of those that begin here because a line was reset.
     pub reset: Vec<u32>,
-    /// The cells: key of the line, and CPU id or [`NO_CPU`].
+    /// The cells: key of the line, and CPU id or [`NO_CPU`](crate::NO_CPU).
     pub cells: Vec<(u32, u16)>,
     /// The kernel's counts.
     pub counts: Vec<u64>,

@@ -26,7 +26,7 @@ pub struct Facts {
     /// Monotonic time of the grid's point 0.
     pub t0: i64,
     /// The groups, and at how many points of the grid each is due.
-    pub groups: Vec<(Group, u64)>,
+    pub groups: Vec<(Group, u32)>,
     /// The machine.
     pub host: HostFacts,
     /// What was asked for.
@@ -364,9 +364,9 @@ impl Ledger {
                 finals.push(line, cpu_id(cpu), last.sample, count);
             }
         }
-        let group_meta = |(state, &(group, every)): (&GroupState, &(Group, u64))| GroupMeta {
+        let group_meta = |(state, &(group, every)): (&GroupState, &(Group, u32))| GroupMeta {
             group,
-            every,
+            every: u64::from(every),
             reads: state.reads,
             missed: state.missed,
         };

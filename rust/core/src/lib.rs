@@ -8,16 +8,24 @@
 //! Nothing in here knows of Python. Clocks and sources are passed in, so that tests need neither a sleep nor a
 //! real `/proc`.
 
+pub mod block;
 pub mod engine;
 mod error;
 mod host;
+pub mod ledger;
 mod line;
 mod meta;
+mod pace;
 pub mod parse;
 mod record;
+pub mod recording;
+pub mod sampler;
+pub mod select;
 pub mod source;
+mod store;
 mod time;
 mod trace;
+pub mod track;
 mod warning;
 
 pub use error::{ConfigError, IrqtraceError, ParseError, SourceUnavailable, TraceFormatError};
@@ -29,4 +37,4 @@ pub use meta::{
 pub use record::TraceWriter;
 pub use time::{Clock, ClockAnchor, ManualClock, MonoNs, Window};
 pub use trace::{Cells, Chunk, ChunkBuilder, Flattener, NO_CPU, Reads, Trace, conform, schema};
-pub use warning::{Warning, WarningType, Warnings};
+pub use warning::{Occurrence, Warning, WarningType, Warnings};

@@ -345,7 +345,13 @@ impl Sampling {
             }
         };
         let anchor = shared.clock.anchor();
-        let mut sampler = Sampler::new(plan, shared.clock.clone(), anchor);
+        let mut sampler = match Sampler::new(plan, shared.clock.clone(), anchor) {
+            Ok(sampler) => sampler,
+            Err(error) => {
+                let _ = tell.send(Err(error.into()));
+                return (None, Ok(()));
+            }
+        };
         let _ = tell.send(Ok((sampler.t0(), anchor)));
         let mut outlet = Rings { full, empty, collector: None, shared: &shared };
         let (block, result) = sampler.run(&mut outlet, &shared.control);
@@ -468,10 +474,10 @@ impl Collecting {
             if let Some(problem) = &problem {
                 store.ledger.note(WarningType::Incomplete, problem.to_string());
             }
-            let finished = if error.is_some() { store.abandon() } else { store.finish() };
-            problem = problem.or(finished.err());
-            if error.is_none() {
-                *error = problem;
+            match error {
+                // The file could not be written: nothing of it is left behind.
+                Some(_) => store.abandon(),
+                None => *error = problem.or(store.finish().err()),
             }
         }
         state.ended = true;

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use crate::block::{Block, Event, GroupStats, Read, read_ns};
 use crate::engine::{Engine, EngineError, Reading};
 use crate::meta::Cost;
-use crate::pace::{self, Due, Pacer, Waited};
+use crate::pace::{self, Due, Pacer};
 use crate::source::ReadError;
 use crate::track::{LineKeys, Tracker};
-use crate::{Clock, ClockAnchor, Group};
+use crate::{Clock, ClockAnchor, ConfigError, Group};
 
 /// So many samples in a row whose text contradicts itself or its format end the recording.
 const UNREADABLE_IN_A_ROW: u32 = 10;
@@ -49,7 +49,7 @@ pub struct GroupPlan {
     /// The group.
     pub group: Group,
     /// It is due at every so many points of the grid.
-    pub every: u64,
+    pub every: u32,
     /// Index of the engine, and of the group in it.
     pub engine: (usize, usize),
 }
@@ -94,13 +94,16 @@ pub struct Sampler {
 
 impl Sampler {
     /// A sampler whose grid begins now. `anchor` turns the monotonic clock into UTC.
-    #[must_use]
-    pub fn new(plan: Plan, clock: Arc<dyn Clock>, anchor: ClockAnchor) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Where the interval is no interval, or there is no group.
+    pub fn new(plan: Plan, clock: Arc<dyn Clock>, anchor: ClockAnchor) -> Result<Self, ConfigError> {
         let began = clock.now();
-        let every: Vec<u64> = plan.groups.iter().map(|group| group.every).collect();
+        let every: Vec<u32> = plan.groups.iter().map(|group| group.every).collect();
         let numbered = (0_u8..).zip(&plan.groups);
-        Self {
-            pacer: Pacer::new(began, plan.interval_ns, &every),
+        Ok(Self {
+            pacer: Pacer::new(began, plan.interval_ns, &every)?,
             trackers: numbered.map(|(at, group)| Tracker::new(at, group.group.kind)).collect(),
             keys: LineKeys::default(),
             readings: plan.engines.iter().map(|e| e.groups().iter().map(|_| Reading::default()).collect()).collect(),
@@ -115,7 +118,7 @@ impl Sampler {
             block_began: began,
             clock,
             plan,
-        }
+        })
     }
 
     /// The monotonic time of the grid's point 0.
@@ -143,9 +146,9 @@ impl Sampler {
         while !control.stop.load(Ordering::Relaxed) {
             let now = self.clock.now();
             let stats = &mut self.stats;
-            let due = self.pacer.next(now, |group, passed| {
+            let due = self.pacer.next(now, |passed| {
                 let run = i64::try_from(passed.count).unwrap_or(i64::MAX);
-                stats[group].missed.add(passed.count, passed.first, passed.last, run);
+                stats[passed.group].missed.add(passed.count, passed.first, passed.last, run);
                 control.missed.fetch_add(passed.count, Ordering::Relaxed);
             });
             if self.plan.last_sample.is_some_and(|last| due.sample > last) {
@@ -268,7 +271,7 @@ impl Sampler {
             block.reads.push(Read { sample: due.sample, time, read_ns: took_ns, group, late_ns, rows });
             let stats = &mut self.stats[at];
             stats.reads += 1;
-            if i64::from(took_ns) > self.plan.interval_ns.saturating_mul(i64::try_from(plan.every).unwrap_or(i64::MAX)) {
+            if i64::from(took_ns) > self.plan.interval_ns.saturating_mul(i64::from(plan.every)) {
                 stats.long.add(1, due.sample, due.sample, i64::from(took_ns));
             }
             self.cost.reads += 1;
@@ -303,16 +306,10 @@ impl Sampler {
 
     /// Waits for the deadline; false if told to stop.
     fn wait(&mut self, deadline: i64, control: &Control) -> bool {
-        match pace::wait(&*self.clock, deadline, self.plan.spin_ns, &control.stop) {
-            Waited::Stopped => return false,
-            Waited::Late => {}
-            Waited::Slept(sleeps) => self.cost.sleeps += sleeps,
-            Waited::Spun(sleeps) => {
-                self.cost.sleeps += sleeps;
-                self.cost.spins += 1;
-            }
-        }
-        true
+        let waited = pace::wait(&*self.clock, deadline, self.plan.spin_ns, &control.stop);
+        self.cost.sleeps += u64::from(waited.sleeps);
+        self.cost.spins += u64::from(waited.spun);
+        !waited.stopped
     }
 
     fn hand_over(&mut self, outlet: &mut impl Outlet) {

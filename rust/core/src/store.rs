@@ -124,10 +124,6 @@ impl Store {
     }
 
     /// Gives the file up; nothing of it remains.
-    ///
-    /// # Errors
-    ///
-    /// None.
     pub fn abandon(&mut self) {
         self.file = None;
     }

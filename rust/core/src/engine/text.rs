@@ -17,6 +17,7 @@ const UNWANTED: u32 = u32::MAX;
 /// `/proc/interrupts` or `/proc/softirqs` as an engine.
 pub struct TextEngine<S> {
     source: S,
+    kind: TextKind,
     parser: Incremental,
     selection: Selection,
     groups: Vec<Group>,
@@ -58,6 +59,7 @@ impl<S: TextSource> TextEngine<S> {
         let parser = Incremental::new(kind, source.path());
         let mut engine = Self {
             source,
+            kind,
             parser,
             selection: Selection::default(),
             groups: Vec::new(),
@@ -79,7 +81,7 @@ impl<S: TextSource> TextEngine<S> {
 
     /// Takes the lines that are wanted, as counts of `engine`.
     pub fn select(&mut self, selection: &Selection, engine: EngineName) {
-        let kinds: &[Kind] = match self.parser.kind() {
+        let kinds: &[Kind] = match self.kind {
             TextKind::Interrupts => &[Kind::Irq, Kind::Arch],
             TextKind::Softirqs => &[Kind::Softirq],
         };

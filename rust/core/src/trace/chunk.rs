@@ -111,7 +111,7 @@ impl Chunk {
 }
 
 /// A chunk that grows by whole blocks of reads.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ChunkBuilder {
     sample: Vec<i64>,
     time: Vec<i64>,
@@ -181,6 +181,14 @@ impl ChunkBuilder {
     #[must_use]
     pub const fn reads(&self) -> usize {
         self.read_rows.len()
+    }
+
+    /// How many bytes its columns take.
+    #[must_use]
+    pub const fn memory_bytes(&self) -> usize {
+        const CELL: usize = 3 * size_of::<i64>() + 2 * size_of::<u32>() + size_of::<u16>();
+        const READ: usize = 3 * size_of::<i64>() + 2 * size_of::<u32>() + size_of::<u8>();
+        self.sample.capacity() * CELL + self.read_sample.capacity() * READ
     }
 
     /// Makes it a chunk: the columns move, they are not copied; room that was not used is given back.

@@ -70,6 +70,28 @@ pub struct Warnings {
     lines: usize,
 }
 
+/// Something that a person must know, once or several times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// What it is about.
+    pub r#type: WarningType,
+    /// The group, where it is about one.
+    pub group: Option<Group>,
+    /// The line's id, where it is about one.
+    pub line: Option<u32>,
+    /// The first sample with it.
+    pub first: i64,
+    /// The last sample with it.
+    pub last: i64,
+    /// How often.
+    pub count: u64,
+    /// The worst case, in the unit of the type.
+    pub worst: Option<i64>,
+    /// A fragment for the message: both clocks, what ended the recording. That of the worst case is kept, else of the
+    /// first.
+    pub detail: Option<String>,
+}
+
 type Key = (WarningType, Option<Group>, Option<u32>);
 
 #[derive(Clone, Debug)]
@@ -85,26 +107,34 @@ impl Warnings {
     /// How many warnings keep their line. Further ones are added up by type and group alone.
     pub const MAX_LINES: usize = 10_000;
 
-    /// Adds `count` occurrences at `sample`; `worst` is in the unit of the type.
-    pub fn add(
-        &mut self,
-        r#type: WarningType,
-        group: Option<Group>,
-        line: Option<u32>,
-        sample: i64,
-        count: u64,
-        worst: Option<i64>,
-    ) {
-        self.tally(r#type, group, line, sample, count, worst);
-    }
-
-    /// Adds one occurrence that belongs to no group or line, such as a step of a clock. `detail` is a fragment for the
-    /// message (both clocks, what ended the recording); that of the worst occurrence is kept.
-    pub fn add_event(&mut self, r#type: WarningType, sample: i64, worst: Option<i64>, detail: String) {
-        let before = self.tallies.get(&(r#type, None, None)).map(|tally| tally.worst);
-        let tally = self.tally(r#type, None, None, sample, 1, worst);
-        if before.is_none_or(|before| before != tally.worst) {
-            tally.detail = Some(detail);
+    /// Adds occurrences to those of the same type, group and line.
+    pub fn add(&mut self, occurrence: Occurrence) {
+        let Occurrence { r#type, group, line, first, last, count, worst, detail } = occurrence;
+        let mut key = (r#type, group, line);
+        if line.is_some() && !self.tallies.contains_key(&key) {
+            if self.lines == Self::MAX_LINES {
+                key.2 = None;
+            } else {
+                self.lines += 1;
+            }
+        }
+        let tally = self.tallies.entry(key).or_insert(Tally {
+            count: 0,
+            first_sample: first,
+            last_sample: last,
+            worst: None,
+            detail: None,
+        });
+        tally.count = tally.count.saturating_add(count);
+        tally.first_sample = tally.first_sample.min(first);
+        tally.last_sample = tally.last_sample.max(last);
+        // The sign tells which way a clock was stepped: the size alone decides what is worst.
+        let size = |worst: Option<i64>| worst.map(i64::unsigned_abs);
+        if tally.detail.is_none() || size(worst) > size(tally.worst) {
+            tally.detail = detail;
+        }
+        if size(worst) > size(tally.worst) {
+            tally.worst = worst;
         }
     }
 
@@ -131,38 +161,6 @@ impl Warnings {
                 message: message::message(*r#type, *group, line.and_then(|id| find(lines, id)), tally),
             })
             .collect()
-    }
-
-    fn tally(
-        &mut self,
-        r#type: WarningType,
-        group: Option<Group>,
-        line: Option<u32>,
-        sample: i64,
-        count: u64,
-        worst: Option<i64>,
-    ) -> &mut Tally {
-        let mut key = (r#type, group, line);
-        if line.is_some() && !self.tallies.contains_key(&key) {
-            if self.lines == Self::MAX_LINES {
-                key.2 = None;
-            } else {
-                self.lines += 1;
-            }
-        }
-        let tally = self.tallies.entry(key).or_insert(Tally {
-            count: 0,
-            first_sample: sample,
-            last_sample: sample,
-            worst: None,
-            detail: None,
-        });
-        tally.count = tally.count.saturating_add(count);
-        tally.first_sample = tally.first_sample.min(sample);
-        tally.last_sample = tally.last_sample.max(sample);
-        // The sign tells which way a clock was stepped: the size alone decides what is worst.
-        tally.worst = [tally.worst, worst].into_iter().flatten().max_by_key(|worst| worst.unsigned_abs());
-        tally
     }
 }
 
