@@ -17,11 +17,14 @@ mod line;
 mod meta;
 mod pace;
 pub mod parse;
+pub mod plan;
 mod record;
 pub mod recording;
+pub mod replay;
 pub mod sampler;
 pub mod select;
 pub mod source;
+mod snapshot;
 mod store;
 mod time;
 mod trace;
@@ -35,6 +38,7 @@ pub use meta::{
     CellColumns, Cost, GroupMeta, IrqChoice, LineMeta, META_KEY, Mark, Meta, Previous, SCHEMA_VERSION, Settings,
 };
 pub use record::TraceWriter;
+pub use snapshot::{Snapshot, not_live};
 pub use time::{Clock, ClockAnchor, ManualClock, MonoNs, Window};
 pub use trace::{Cells, Chunk, ChunkBuilder, Flattener, NO_CPU, Reads, Trace, conform, schema};
 pub use warning::{Occurrence, Warning, WarningType, Warnings};

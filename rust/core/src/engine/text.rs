@@ -17,7 +17,6 @@ const UNWANTED: u32 = u32::MAX;
 /// `/proc/interrupts` or `/proc/softirqs` as an engine.
 pub struct TextEngine<S> {
     source: S,
-    kind: TextKind,
     parser: Incremental,
     selection: Selection,
     groups: Vec<Group>,
@@ -50,46 +49,37 @@ struct PrefixReads {
 }
 
 impl<S: TextSource> TextEngine<S> {
-    /// Reads and learns the text once. Which lines are wanted may be settled afterwards, with [`TextEngine::select`].
+    /// An engine for the lines of the text that are wanted, as counts of `engine`. It has read nothing yet.
+    pub fn new(source: S, kind: TextKind, selection: Selection, engine: EngineName) -> Self {
+        let kinds: &[Kind] = match kind {
+            TextKind::Interrupts => &[Kind::Irq, Kind::Arch],
+            TextKind::Softirqs => &[Kind::Softirq],
+        };
+        let wanted = kinds.iter().filter(|kind| selection.kinds.contains(kind));
+        let groups: Vec<Group> = wanted.map(|&kind| Group { kind, engine }).collect();
+        Self {
+            parser: Incremental::new(kind, source.path()),
+            views: groups.iter().map(|_| View::default()).collect(),
+            source,
+            selection,
+            groups,
+            view_cell: Vec::new(),
+            views_stale: true,
+            text: Vec::new(),
+            changes: Vec::new(),
+            prefix: None,
+        }
+    }
+
+    /// Reads and learns the text ahead of the first sample, so that this one is not late for it.
     ///
     /// # Errors
     ///
     /// Where the file cannot be read, or its text does not fit the format.
-    pub fn open(source: S, kind: TextKind, clock: &dyn Clock) -> Result<Self, EngineError> {
-        let parser = Incremental::new(kind, source.path());
-        let mut engine = Self {
-            source,
-            kind,
-            parser,
-            selection: Selection::default(),
-            groups: Vec::new(),
-            views: Vec::new(),
-            view_cell: Vec::new(),
-            views_stale: false,
-            text: Vec::new(),
-            changes: Vec::new(),
-            prefix: None,
-        };
-        engine.read_text(None, clock)?;
-        Ok(engine)
-    }
-
-    /// Every line of the text, whatever is selected.
-    pub fn lines(&self) -> &[Line] {
-        &self.parser.layout().lines
-    }
-
-    /// Takes the lines that are wanted, as counts of `engine`.
-    pub fn select(&mut self, selection: &Selection, engine: EngineName) {
-        let kinds: &[Kind] = match self.kind {
-            TextKind::Interrupts => &[Kind::Irq, Kind::Arch],
-            TextKind::Softirqs => &[Kind::Softirq],
-        };
-        self.selection = selection.clone();
-        let wanted = kinds.iter().filter(|kind| selection.kinds.contains(kind));
-        self.groups = wanted.map(|&kind| Group { kind, engine }).collect();
-        self.views = self.groups.iter().map(|_| View::default()).collect();
+    pub fn learn(&mut self, clock: &dyn Clock) -> Result<(), EngineError> {
+        self.read_text(None, clock)?;
         self.learn_views();
+        Ok(())
     }
 
     /// From now on reads only the numbered lines where nothing else is due, but every `full_every`-th time all.
@@ -97,14 +87,9 @@ impl<S: TextSource> TextEngine<S> {
         self.prefix = Some(PrefixReads { full_every: full_every.max(1), since_full: 0 });
     }
 
-    /// Where the numbered lines end, if they come first: what a prefix read would read.
-    pub fn prefix_len(&self) -> Option<usize> {
-        self.parser.prefix_len()
-    }
-
-    /// The text's source, for measuring it.
-    pub fn source(&mut self) -> &mut S {
-        &mut self.source
+    /// What was parsed of the last text, whatever is selected.
+    pub const fn parser(&self) -> &Incremental {
+        &self.parser
     }
 
     /// Lines of the last text that print more numbers than the header has CPUs.

@@ -12,6 +12,7 @@ use arrow_buffer::{NullBuffer, NullBufferBuilder};
 use arrow_schema::ArrowError;
 
 use super::chunk::{Cells, Chunk, ChunkBuilder, NO_CPU, cpus, group_at, utc};
+use super::intern::Interner;
 use super::schema;
 use crate::{Group, HostFacts, LineMeta};
 
@@ -186,25 +187,4 @@ impl Rows {
 
 fn dictionary<K: ArrowDictionaryKeyType>(keys: PrimitiveArray<K>, values: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(DictionaryArray::try_new(keys, values.clone())?))
-}
-
-/// Texts without repetition: Polars wants no value twice in a dictionary.
-#[derive(Default)]
-struct Interner<'a> {
-    keys: HashMap<&'a str, i32>,
-    texts: Vec<&'a str>,
-}
-
-impl<'a> Interner<'a> {
-    fn key(&mut self, text: &'a str) -> i32 {
-        let next = i32::try_from(self.texts.len()).unwrap_or(i32::MAX);
-        *self.keys.entry(text).or_insert_with(|| {
-            self.texts.push(text);
-            next
-        })
-    }
-
-    fn values(self) -> ArrayRef {
-        Arc::new(StringArray::from(self.texts))
-    }
 }

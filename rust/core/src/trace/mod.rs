@@ -3,6 +3,7 @@
 mod chunk;
 mod conform;
 mod flat;
+mod intern;
 pub mod schema;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::{Group, Meta};
 pub use chunk::{Cells, Chunk, ChunkBuilder, NO_CPU, Reads};
 pub use conform::conform;
 pub use flat::Flattener;
+pub(crate) use intern::Interner;
 
 /// What was measured: whole reads in chunks, and all that is known of them.
 #[derive(Clone, Debug)]

@@ -48,8 +48,17 @@ pub fn flat() -> SchemaRef {
     SCHEMA.clone()
 }
 
+/// A snapshot: one row for each cell.
+#[must_use]
+pub fn snapshot() -> SchemaRef {
+    let irq = Field::new("irq", dictionary(DataType::Int32), false);
+    let name = Field::new("name", dictionary(DataType::Int32), false);
+    let count = Field::new("count", DataType::UInt64, false);
+    Arc::new(Schema::new(vec![kind(), irq, name, cpu(), count]))
+}
+
 /// Every kind, in the order of the dictionary: the place of a kind is its key.
-pub(super) fn kinds() -> StringArray {
+pub(crate) fn kinds() -> StringArray {
     StringArray::from_iter_values(Kind::ALL.map(Kind::as_str))
 }
 
