@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::engine::{ChosenLines, Engine, SysfsLines, TextEngine};
+use crate::engine::{ChosenLines, Engine, EngineError, Reading, SysfsLines, TextEngine};
 use crate::meta::Settings;
 use crate::parse::TextKind;
 use crate::plan::Wanted;
@@ -11,7 +11,7 @@ use crate::recording::{Recording, Setup};
 use crate::select::Selection;
 use crate::source::{ProcText, TextSource};
 use crate::{
-    Clock, ConfigError, EngineName, HostFacts, IrqtraceError, Kind, Line, PrivilegeRequest, Privileges, SystemClock,
+    Clock, EngineName, HostFacts, IrqtraceError, Kind, Line, PrivilegeRequest, Privileges, SystemClock,
     TraceWriter, check_pin,
 };
 
@@ -121,20 +121,26 @@ fn interrupt_engines(
     }
     let reads_between_looks = u32::try_from(LOOK_FOR_LINES_NS / every(&Kind::Irq).max(1)).unwrap_or(u32::MAX).max(1);
     let prefix = text.parser().prefix_len();
-    let mut costs = text_costs(text.source(), prefix, &clock)?;
-    if costs.prefix_ns < costs.full_ns * 4 / 5 {
+    let mut buffer = Vec::new();
+    let full_ns = read_cost(&clock, || text.source().read(None, &clock, &mut buffer).map_err(EngineError::from))?;
+    let prefix_ns = match prefix {
+        Some(_) => read_cost(&clock, || text.source().read(prefix, &clock, &mut buffer).map_err(EngineError::from))?,
+        None => full_ns,
+    };
+    if prefix_ns < full_ns * 4 / 5 {
         text.use_prefix(reads_between_looks);
-    } else {
-        costs.prefix_ns = costs.full_ns;
     }
     let lines: Vec<Line> =
         text.lines().iter().filter(|line| line.kind == Kind::Irq && selection.takes(line)).cloned().collect();
     let possible = host.cpus_possible.clone().unwrap_or_default();
     if selection.irqs.is_some() && !possible.is_empty() {
-        let (mut chosen, refused) = SysfsLines::open(&config.sysfs, lines, &possible);
-        if refused.is_empty() && read_cost(TRIALS, &clock, || chosen.trial(&clock)) < costs.prefix_ns {
+        let (mut chosen, refused) = SysfsLines::open(&config.sysfs, lines.clone(), &possible);
+        let mut trial = [Reading::default()];
+        if refused.is_empty() && read_cost(&clock, || chosen.read(1, &clock, &mut trial))? < prefix_ns {
             let mut engines: Vec<Box<dyn Engine>> = Vec::new();
             let only = |kind| Selection { kinds: vec![kind], ..selection.clone() };
+            // The first sample is of all cells again.
+            let (chosen, _) = SysfsLines::open(&config.sysfs, lines, &possible);
             let look = ProcText::open(&config.procfs.join("interrupts"))?;
             engines.push(Box::new(ChosenLines::new(chosen, look, only(Kind::Irq), LOOK_FOR_LINES_NS)));
             if selection.kinds.contains(&Kind::Arch) {
@@ -148,37 +154,17 @@ fn interrupt_engines(
     Ok(vec![Box::new(text)])
 }
 
-struct TextCosts {
-    full_ns: i64,
-    prefix_ns: i64,
-}
-
-/// What a read of all of the text costs here and now, and one of its numbered lines.
-fn text_costs(source: &mut ProcText, prefix: Option<usize>, clock: &SystemClock) -> Result<TextCosts, IrqtraceError> {
-    let mut text = Vec::new();
-    let mut cost = |limit: Option<usize>| -> Result<i64, IrqtraceError> {
-        let mut costs = Vec::with_capacity(TRIALS);
-        for _ in 0..TRIALS {
-            let window = source.read(limit, clock, &mut text).map_err(crate::engine::EngineError::from)?;
-            costs.push(window.end - window.begin);
-        }
-        costs.sort_unstable();
-        Ok(costs[TRIALS / 2])
-    };
-    let full_ns = cost(None)?;
-    let prefix_ns = prefix.map_or(Ok(full_ns), |prefix| cost(Some(prefix)))?;
-    Ok(TextCosts { full_ns, prefix_ns })
-}
-
-/// The median time of a few calls.
-fn read_cost(trials: usize, clock: &dyn Clock, mut read: impl FnMut()) -> i64 {
-    let mut costs: Vec<i64> = (0..trials)
-        .map(|_| {
-            let begin = clock.now();
-            read();
-            clock.now() - begin
-        })
-        .collect();
+/// The median time of a few reads, here and now.
+fn read_cost<T>(
+    clock: &dyn Clock,
+    mut read: impl FnMut() -> Result<T, EngineError>,
+) -> Result<i64, IrqtraceError> {
+    let mut costs = Vec::with_capacity(TRIALS);
+    for _ in 0..TRIALS {
+        let begin = clock.now();
+        read()?;
+        costs.push(clock.now() - begin);
+    }
     costs.sort_unstable();
-    costs[trials / 2]
+    Ok(costs[TRIALS / 2])
 }

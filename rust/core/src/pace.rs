@@ -45,7 +45,7 @@ pub struct Passed {
 pub struct Pacer {
     t0: MonoNs,
     interval_ns: i64,
-    /// For each group, at every how manieth point it is due.
+    /// For each group, at every how many points it is due.
     every: Vec<i64>,
     /// The last ordinal that is settled: handed out or passed over.
     settled: i64,
@@ -149,3 +149,5 @@ pub fn wait(clock: &dyn Clock, deadline: MonoNs, spin_ns: i64, stop: &AtomicBool
     waited
 }
 
+#[cfg(test)]
+mod tests;

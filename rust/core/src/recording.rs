@@ -462,15 +462,13 @@ impl Collecting {
         let mut state = lock(&self.shared.state);
         let State { store, error, .. } = &mut *state;
         if let Some(store) = store {
-            let mut problem = None;
-            match sampled {
+            let problem = match sampled {
                 Some((block, result)) => {
                     let added = block.map_or(Ok(()), |block| store.add(&block));
-                    let ended = result.map_err(IrqtraceError::from);
-                    problem = added.and(ended).err();
+                    added.and(result.map_err(IrqtraceError::from)).err()
                 }
-                None => problem = Some(IrqtraceError::Config(ConfigError("the sampler's thread panicked".into()))),
-            }
+                None => Some(ConfigError("the sampler's thread panicked".into()).into()),
+            };
             if let Some(problem) = &problem {
                 store.ledger.note(WarningType::Incomplete, problem.to_string());
             }

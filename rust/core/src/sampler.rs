@@ -84,6 +84,8 @@ pub struct Sampler {
     due: Vec<u32>,
     unreadable: Vec<u32>,
     stats: Vec<GroupStats>,
+    /// For each group, how many of its points in a row have no reading up to now.
+    missed_in_a_row: Vec<i64>,
     cost: Cost,
     began: i64,
     block: Option<Box<Block>>,
@@ -110,6 +112,7 @@ impl Sampler {
             due: vec![0; plan.engines.len()],
             unreadable: vec![0; plan.engines.len()],
             stats: vec![GroupStats::default(); plan.groups.len()],
+            missed_in_a_row: vec![0; plan.groups.len()],
             cost: Cost::default(),
             utc_offset_ns: anchor.real_ns - anchor.mono_ns,
             began,
@@ -145,10 +148,11 @@ impl Sampler {
     fn sample_until_stopped(&mut self, outlet: &mut impl Outlet, control: &Control) -> Result<(), EngineError> {
         while !control.stop.load(Ordering::Relaxed) {
             let now = self.clock.now();
-            let stats = &mut self.stats;
+            let (stats, run) = (&mut self.stats, &mut self.missed_in_a_row);
             let due = self.pacer.next(now, |passed| {
-                let run = i64::try_from(passed.count).unwrap_or(i64::MAX);
-                stats[passed.group].missed.add(passed.count, passed.first, passed.last, run);
+                let run = &mut run[passed.group];
+                *run = run.saturating_add_unsigned(passed.count);
+                stats[passed.group].missed.add(passed.count, passed.first, passed.last, *run);
                 control.missed.fetch_add(passed.count, Ordering::Relaxed);
             });
             if self.plan.last_sample.is_some_and(|last| due.sample > last) {
@@ -271,6 +275,7 @@ impl Sampler {
             block.reads.push(Read { sample: due.sample, time, read_ns: took_ns, group, late_ns, rows });
             let stats = &mut self.stats[at];
             stats.reads += 1;
+            self.missed_in_a_row[at] = 0;
             if i64::from(took_ns) > self.plan.interval_ns.saturating_mul(i64::from(plan.every)) {
                 stats.long.add(1, due.sample, due.sample, i64::from(took_ns));
             }

@@ -9,7 +9,7 @@ use arrow_schema::ArrowError;
 
 use crate::parse::{Layout, Parsed, TextKind, parse};
 use crate::trace::{Interner, schema};
-use crate::{IrqtraceError, SourceUnavailable};
+use crate::IrqtraceError;
 
 /// Every count of one or two texts.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,7 @@ impl Snapshot {
     /// Always.
     #[cfg(not(all(target_os = "linux", feature = "live")))]
     pub fn add_live(&mut self, path: &Path, _kind: TextKind) -> Result<(), IrqtraceError> {
-        Err(not_live(path).into())
+        Err(crate::source::not_live(&path.display().to_string()).into())
     }
 
     fn add(&mut self, layout: &Layout, counts: &[u64], extra_numbers: &[u32]) {
@@ -104,15 +104,4 @@ impl Snapshot {
         ];
         RecordBatch::try_new(schema::snapshot(), columns)
     }
-}
-
-/// Why this build cannot sample.
-#[must_use]
-pub fn not_live(path: &Path) -> SourceUnavailable {
-    let (reason, help) = if cfg!(target_os = "linux") {
-        ("this build of irqtrace cannot sample", "install one that was built with the feature `live`")
-    } else {
-        ("this is not Linux, and only Linux counts interrupts so", "record on a Linux host and open the trace here")
-    };
-    SourceUnavailable { path: path.display().to_string(), reason: reason.into(), help: help.into(), errno: 0 }
 }

@@ -3,7 +3,16 @@
 //! An engine reads one or more groups at a time and says which cells changed. The text files are one engine, single
 //! sysfs lines another; a binary kernel interface or BPF maps plug in here.
 
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod sysfs;
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod chosen;
 mod text;
+
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub use chosen::ChosenLines;
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub use sysfs::{RefusedLine, SysfsLines};
 
 use crate::parse::Layout;
 use crate::source::ReadError;

@@ -17,6 +17,7 @@ const UNWANTED: u32 = u32::MAX;
 /// `/proc/interrupts` or `/proc/softirqs` as an engine.
 pub struct TextEngine<S> {
     source: S,
+    kind: TextKind,
     parser: Incremental,
     selection: Selection,
     groups: Vec<Group>,
@@ -51,18 +52,13 @@ struct PrefixReads {
 impl<S: TextSource> TextEngine<S> {
     /// An engine for the lines of the text that are wanted, as counts of `engine`. It has read nothing yet.
     pub fn new(source: S, kind: TextKind, selection: Selection, engine: EngineName) -> Self {
-        let kinds: &[Kind] = match kind {
-            TextKind::Interrupts => &[Kind::Irq, Kind::Arch],
-            TextKind::Softirqs => &[Kind::Softirq],
-        };
-        let wanted = kinds.iter().filter(|kind| selection.kinds.contains(kind));
-        let groups: Vec<Group> = wanted.map(|&kind| Group { kind, engine }).collect();
         Self {
             parser: Incremental::new(kind, source.path()),
-            views: groups.iter().map(|_| View::default()).collect(),
             source,
+            kind,
+            groups: groups(kind, &selection, engine),
             selection,
-            groups,
+            views: Vec::new(),
             view_cell: Vec::new(),
             views_stale: true,
             text: Vec::new(),
@@ -80,6 +76,24 @@ impl<S: TextSource> TextEngine<S> {
         self.read_text(None, clock)?;
         self.learn_views();
         Ok(())
+    }
+
+    /// Takes other lines from now on.
+    pub fn select(&mut self, selection: Selection) {
+        let engine = self.groups.first().map_or(EngineName::Proc, |group| group.engine);
+        self.groups = groups(self.kind, &selection, engine);
+        self.selection = selection;
+        self.learn_views();
+    }
+
+    /// The text's source, for measuring it.
+    pub fn source(&mut self) -> &mut S {
+        &mut self.source
+    }
+
+    /// Every line of the last text, whatever is selected.
+    pub fn lines(&self) -> &[Line] {
+        &self.parser.layout().lines
     }
 
     /// From now on reads only the numbered lines where nothing else is due, but every `full_every`-th time all.
@@ -112,10 +126,12 @@ impl<S: TextSource> TextEngine<S> {
     fn learn_views(&mut self) {
         self.views_stale = false;
         let layout = self.parser.layout();
-        for view in &mut self.views {
-            *view = View { relearned: true, ..View::default() };
-            view.layout.cpus.clone_from(&layout.cpus);
-        }
+        let view = || View {
+            layout: Layout { cpus: layout.cpus.clone(), ..Layout::default() },
+            relearned: true,
+            ..View::default()
+        };
+        self.views = self.groups.iter().map(|_| view()).collect();
         let mut view_of_line: Vec<Option<(usize, u32)>> = Vec::with_capacity(layout.lines.len());
         for line in &layout.lines {
             let group = self.groups.iter().position(|group| group.kind == line.kind);
@@ -235,6 +251,15 @@ impl<S: TextSource> Engine for TextEngine<S> {
         let kind = self.groups[group].kind;
         self.extra_numbers().filter(|line| line.kind == kind && self.selection.takes(line)).cloned().collect()
     }
+}
+
+/// The groups of a text in which something is wanted.
+fn groups(kind: TextKind, selection: &Selection, engine: EngineName) -> Vec<Group> {
+    let kinds: &[Kind] = match kind {
+        TextKind::Interrupts => &[Kind::Irq, Kind::Arch],
+        TextKind::Softirqs => &[Kind::Softirq],
+    };
+    kinds.iter().filter(|kind| selection.kinds.contains(kind)).map(|&kind| Group { kind, engine }).collect()
 }
 
 /// The error for a line that prints more numbers than the header has CPUs, and did not do so again.

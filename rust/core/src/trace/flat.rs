@@ -1,6 +1,5 @@
 //! From chunks to the flat table.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
