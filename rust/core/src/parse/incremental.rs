@@ -126,30 +126,38 @@ impl Incremental {
     ///
     /// Those of [`parse`](super::parse). Layout and counts then stay those of the last good text.
     pub fn update(&mut self, text: &[u8], changes: &mut Vec<Change>) -> Result<Update, ParseError> {
-        if !self.text.is_empty() && text.len() == self.text.len() && self.collect(text, changes) {
-            self.apply(text, changes);
+        changes.clear();
+        if !text.is_empty() && text.len() == self.text.len() && self.follow(text, changes) {
             return Ok(Update::Changed);
         }
-        changes.clear();
         self.learn(text)
     }
 
     /// As [`Self::update`], for a text of which only the first [`Self::prefix_len`] bytes were read. Says whether it
     /// fits what was learned; if not, nothing has changed and the whole text is to be read.
     pub fn update_prefix(&mut self, prefix: &[u8], changes: &mut Vec<Change>) -> bool {
-        if self.prefix_len == Some(prefix.len()) && self.collect(prefix, changes) {
-            self.apply(prefix, changes);
-            return true;
-        }
         changes.clear();
-        false
+        self.prefix_len == Some(prefix.len()) && self.follow(prefix, changes)
     }
 
-    /// Finds the counts in which `text` differs from the beginning of the previous one; says whether that is all in
-    /// which it differs.
-    fn collect(&self, text: &[u8], changes: &mut Vec<Change>) -> bool {
+    /// Finds the counts in which `text` differs from the beginning of the previous one, and makes it the previous one
+    /// if that is all in which it differs; else says no and leaves everything as it was.
+    fn follow(&mut self, text: &[u8], changes: &mut Vec<Change>) -> bool {
         changes.clear();
-        let old = &self.text[..text.len()];
+        if !self.patch(text, changes) {
+            self.unpatch(changes);
+            changes.clear();
+            return false;
+        }
+        let counts = &mut self.parsed.counts;
+        // `007` and `  7` differ as text alone.
+        changes.retain(|change| std::mem::replace(&mut counts[change.cell as usize], change.count) != change.count);
+        true
+    }
+
+    /// Copies the counts that differ, as text, and lists them.
+    fn patch(&mut self, text: &[u8], changes: &mut Vec<Change>) -> bool {
+        let old = &mut self.text[..text.len()];
         let mut tracks = self.tracks.iter();
         let Some(mut track) = tracks.next() else {
             return old == text;
@@ -165,32 +173,39 @@ impl Incremental {
             if at < track.start {
                 return false;
             }
-            let place = track.field_at(at, &self.ends);
-            let bytes = &text[place.start..place.end];
+            let Field { index, start, end } = track.field_at(at, &self.ends);
+            let bytes = &text[start..end];
             // A count that touches the one before it would make one number of the two.
-            let (true, Some(count)) = (place.index == 0 || bytes[0] == b' ', field(bytes)) else {
+            let (true, Some(count)) = (index == 0 || bytes[0] == b' ', field(bytes)) else {
                 return false;
             };
-            changes.push(change(track.first_cell + place.index, count));
-            from = place.end;
+            changes.push(change(track.first_cell + index, count));
+            match (old[start..end].first_chunk_mut::<STRIDE>(), bytes.first_chunk::<STRIDE>()) {
+                // One move, where a length that is not known would take a call.
+                (Some(old), Some(new)) if end - start == STRIDE => *old = *new,
+                _ => old[start..end].copy_from_slice(bytes),
+            }
+            from = end;
         }
         true
     }
 
-    /// Makes the changes, once all are known to fit.
-    fn apply(&mut self, text: &[u8], changes: &mut Vec<Change>) {
-        let Self { parsed, text: old, tracks, ends, .. } = self;
+    /// Prints the counts of before over those of `changes`.
+    fn unpatch(&mut self, changes: &[Change]) {
         let mut row = 0;
-        changes.retain(|change| {
-            let cell = change.cell as usize;
-            while tracks.get(row + 1).is_some_and(|next| next.first_cell <= cell) {
+        for cell in changes.iter().map(|change| change.cell as usize) {
+            while self.tracks.get(row + 1).is_some_and(|next| next.first_cell <= cell) {
                 row += 1;
             }
-            let place = tracks[row].field(cell - tracks[row].first_cell, ends);
-            old[place.start..place.end].copy_from_slice(&text[place.start..place.end]);
-            // `007` and `  7` differ as text alone.
-            std::mem::replace(&mut parsed.counts[cell], change.count) != change.count
-        });
+            let track = &self.tracks[row];
+            let Field { start, end, .. } = track.field(cell - track.first_cell, &self.ends);
+            let mut count = self.parsed.counts[cell];
+            // The last place is a digit also where the count is 0.
+            for (place, byte) in self.text[start..end].iter_mut().rev().enumerate() {
+                *byte = if place > 0 && count == 0 { b' ' } else { b"0123456789"[(count % 10) as usize] };
+                count /= 10;
+            }
+        }
     }
 
     fn learn(&mut self, text: &[u8]) -> Result<Update, ParseError> {
