@@ -9,10 +9,10 @@ use arrow_array::types::{Int8Type, Int64Type, TimestampNanosecondType, UInt16Typ
 use arrow_array::{Array, RecordBatch};
 use irqtrace_core::{Cells, ChunkBuilder, NO_CPU, Reads, Trace, conform, schema};
 use proptest::prelude::*;
-use traces::{Read, any_chunks, flat_rows, lines, meta, oracle, text, trace};
+use traces::{Reading, any_chunks, flat_rows, lines, meta, oracle, text, trace};
 
-fn read(sample: i64, group: u8, cells: Vec<(u32, Option<u16>, i64)>) -> Read {
-    Read { sample, time: sample * 1_000_000 + 7, read_ns: 48_000, group, late_ns: 7, cells }
+fn read(sample: i64, group: u8, cells: Vec<(u32, Option<u16>, i64)>) -> Reading {
+    Reading { sample, time: sample * 1_000_000 + 7, read_ns: 48_000, group, late_ns: 7, cells }
 }
 
 fn flat(trace: &Trace) -> Vec<RecordBatch> {

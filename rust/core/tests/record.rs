@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
 use proptest::prelude::*;
 use tempfile::TempDir;
-use traces::{Read, any_chunks, flat_rows, lines, meta, oracle, trace};
+use traces::{Reading, any_chunks, flat_rows, lines, meta, oracle, trace};
 
 /// A folder with the path of a file that is not there yet.
 fn place() -> (TempDir, PathBuf) {
@@ -29,31 +29,37 @@ fn files(folder: &TempDir) -> Vec<String> {
     fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// As a machine of two CPUs at 1 kHz has it: ten cells of two dozen change at a sample, by small amounts.
-fn busy(first: i64, samples: i64) -> Vec<Read> {
+/// As a machine of two CPUs at 1 kHz has it: some ten cells change at a sample, by small amounts. One text serves the
+/// groups irq and arch, so they share a window.
+fn busy(first: i64, samples: i64) -> Vec<Reading> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ u64::try_from(first).unwrap();
-    let mut random = move || {
+    let mut random = move |below: u32| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state >> 16
+        u32::try_from((state >> 16) % u64::from(below)).unwrap()
     };
     let mut reads = vec![];
     for sample in first..first + samples {
-        for (group, lines, every) in [(0_u8, 0..3_u32, 4), (2, 3..5, 2), (3, 5..6, 1)] {
-            let late_ns = 15_000 + i64::try_from(random() % 20_000).unwrap();
+        let late_ns = 15_000 + i64::from(random(10_000));
+        let read_ns = 45_000 + random(4_000);
+        let softirqs_late_ns = late_ns + i64::from(read_ns) + 200;
+        let softirqs_ns = 2_300 + random(400);
+        for (group, lines, every, late_ns, read_ns) in [
+            (0_u8, [0, 1, 2].as_slice(), 2, late_ns, read_ns),
+            (2, [3, 4].as_slice(), 1, late_ns, read_ns),
+            (3, [5].as_slice(), 1, softirqs_late_ns, softirqs_ns),
+        ] {
             let time = 1_700_000_000_000_000_000 + sample * 1_000_000 + late_ns;
             let mut cells = vec![];
-            for line in lines {
+            for &line in lines {
                 for cpu in [0, 1] {
-                    if random() % every == 0 {
-                        let delta = 1 + i64::try_from(random() % 3).unwrap();
-                        cells.push((line, Some(cpu), delta));
+                    if random(every) == 0 {
+                        cells.push((line, Some(cpu), i64::from(1 + random(3) / 2)));
                     }
                 }
             }
-            let read_ns = 40_000 + u32::try_from(random() % 8_000).unwrap();
-            reads.push(Read { sample, time, read_ns, group, late_ns, cells });
+            reads.push(Reading { sample, time, read_ns, group, late_ns, cells });
         }
     }
     reads
@@ -85,10 +91,10 @@ proptest! {
 #[test]
 fn lines_that_come_later_join_the_dictionaries() {
     let (_folder, path) = place();
-    let chunks: Vec<Vec<Read>> = (0..7)
+    let chunks: Vec<Vec<Reading>> = (0..7)
         .map(|line: u32| {
             let time = i64::from(line);
-            vec![Read { sample: time, time, read_ns: 1, group: 0, late_ns: 0, cells: vec![(line, Some(0), 1)] }]
+            vec![Reading { sample: time, time, read_ns: 1, group: 0, late_ns: 0, cells: vec![(line, Some(0), 1)] }]
         })
         .collect();
     let trace = trace(&chunks, meta(lines()));
@@ -148,7 +154,7 @@ fn a_row_takes_few_bytes() {
         }
     }
     let bytes = fs::metadata(&path).unwrap().len();
-    println!("{rows} rows, {:.2} bytes a row: {columns:?}", bytes as f64 / rows as f64);
+    println!("{rows} rows, {}/100 bytes a row: {columns:?}", 100 * bytes / rows);
     assert!(bytes < 5 * rows, "{bytes} bytes for {rows} rows");
 }
 
@@ -180,12 +186,16 @@ fn a_file_that_exists_is_refused_unless_it_may_be_replaced() {
 #[test]
 fn a_file_that_came_meanwhile_is_not_replaced() {
     let (folder, path) = place();
-    let writer = TraceWriter::create(&path, false).unwrap();
+    let mut writer = TraceWriter::create(&path, false).unwrap();
+    write_something(&mut writer);
     fs::write(&path, "dear data").unwrap();
     let Err(IrqtraceError::Io { source, .. }) = writer.finish("{}") else { panic!("replaced") };
     assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
     assert_eq!(fs::read(&path).unwrap(), b"dear data");
-    assert_eq!(files(&folder), ["trace.parquet"]);
+    let message = source.to_string();
+    let kept =
+        files(&folder).into_iter().find(|name| message.ends_with(name)).expect("the message names the recording");
+    assert!(open(&folder.path().join(kept)).metadata().file_metadata().num_rows() > 0);
 }
 
 #[test]
@@ -217,6 +227,15 @@ fn a_folder_that_is_not_there_is_named() {
 
 #[cfg(unix)]
 #[test]
+fn a_link_that_leads_nowhere_is_refused_before_the_recording_and_not_after() {
+    let (folder, path) = place();
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
+    let Err(IrqtraceError::Io { source, .. }) = TraceWriter::create(&path, false) else { panic!("taken") };
+    assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_trace_has_the_rights_of_any_new_file() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, path) = place();
@@ -238,12 +257,12 @@ fn what_waits_in_memory_is_bounded_and_goes_to_disk_by_row_groups() {
     let mut writer = TraceWriter::create(&path, false).unwrap();
     let (mut rows, mut worst) = (0_u64, 0);
     for block in 0..40_u64 {
-        let reads: Vec<Read> = (0..400_u64)
+        let reads: Vec<Reading> = (0..400_u64)
             .map(|read| {
                 let random = |salt: u64| ((block * 400 + read) * 131 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1;
                 let signed = |salt| i64::try_from(random(salt)).unwrap();
                 let cells = (0..100).map(|cell| (2, Some(cell), signed(u64::from(cell)))).collect();
-                Read { sample: signed(101), time: signed(102), read_ns: 1, group: 0, late_ns: 0, cells }
+                Reading { sample: signed(101), time: signed(102), read_ns: 1, group: 0, late_ns: 0, cells }
             })
             .collect();
         let mut builder = ChunkBuilder::default();

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 /// One read as it is described in a test: its place among the groups, and (line, cpu, delta) of each cell.
 #[derive(Clone, Debug)]
-pub struct Read {
+pub struct Reading {
     pub sample: i64,
     pub time: i64,
     pub read_ns: u32,
@@ -97,7 +97,7 @@ pub fn meta(lines: Vec<LineMeta>) -> Meta {
 }
 
 /// Adds reads to a chunk under way, column by column as a producer does.
-pub fn append(builder: &mut ChunkBuilder, reads: &[Read]) {
+pub fn append(builder: &mut ChunkBuilder, reads: &[Reading]) {
     let rows: Vec<u32> = reads.iter().map(|read| u32::try_from(read.cells.len()).unwrap()).collect();
     let cells: Vec<_> = reads.iter().flat_map(|read| &read.cells).copied().collect();
     builder.append(
@@ -122,7 +122,7 @@ fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
 }
 
 /// A trace of these reads, one chunk for each list.
-pub fn trace(chunks: &[Vec<Read>], meta: Meta) -> Trace {
+pub fn trace(chunks: &[Vec<Reading>], meta: Meta) -> Trace {
     let chunks = chunks.iter().map(|reads| {
         let mut builder = ChunkBuilder::with_capacity(ChunkBuilder::ROWS);
         // In two blocks, to see that blocks join.
@@ -135,7 +135,7 @@ pub fn trace(chunks: &[Vec<Read>], meta: Meta) -> Trace {
 }
 
 /// The rule of docs/format.md, one row after the other.
-pub fn oracle(chunks: &[Vec<Read>], meta: &Meta) -> Vec<FlatRow> {
+pub fn oracle(chunks: &[Vec<Reading>], meta: &Meta) -> Vec<FlatRow> {
     let mut rows = vec![];
     for read in chunks.iter().flatten() {
         let group = meta.groups[usize::from(read.group)].group;
@@ -193,18 +193,13 @@ pub fn text<K: arrow_array::types::ArrowDictionaryKeyType>(column: &ArrayRef, ro
 }
 
 /// Some chunks of some reads of the [`groups`] and [`lines`] here.
-pub fn any_chunks() -> impl Strategy<Value = Vec<Vec<Read>>> {
+pub fn any_chunks() -> impl Strategy<Value = Vec<Vec<Reading>>> {
     let cpu = prop_oneof![4 => (0..4096_u16).prop_map(Some), 1 => Just(None)];
     let cell = (0..7_u32, cpu, 0..=i64::MAX);
     let read = (0..1_000_000_i64, any::<i64>(), any::<u32>(), 0..4_u8, any::<i64>());
     let read =
-        (read, prop::collection::vec(cell, 0..6)).prop_map(|((sample, time, read_ns, group, late_ns), cells)| Read {
-            sample,
-            time,
-            read_ns,
-            group,
-            late_ns,
-            cells,
+        (read, prop::collection::vec(cell, 0..6)).prop_map(|((sample, time, read_ns, group, late_ns), cells)| {
+            Reading { sample, time, read_ns, group, late_ns, cells }
         });
     prop::collection::vec(prop::collection::vec(read, 0..12), 0..4)
 }
