@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::parse_cpulist;
+use crate::{TraceFormatError, parse_cpulist};
 
 /// Facts of the machine; `None` where not known. The CPUs are lists of ids.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,18 @@ impl HostFacts {
             isolated: cpus("isolated"),
             nohz_full: cpus("nohz_full"),
         }
+    }
+}
+
+impl HostFacts {
+    /// The JSON object `host` of `docs/format.md`.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: every key is a text.
+    pub fn to_json(&self) -> Result<String, TraceFormatError> {
+        serde_json::to_string(self)
+            .map_err(|error| TraceFormatError { path: "host facts".to_owned(), message: error.to_string() })
     }
 }
 

@@ -13,6 +13,7 @@ pub mod block;
 mod clock;
 #[cfg(all(target_os = "linux", feature = "live"))]
 mod costs;
+mod config;
 mod cpulist;
 pub mod engine;
 mod error;
@@ -20,8 +21,10 @@ mod host;
 pub mod ledger;
 mod line;
 #[cfg(all(target_os = "linux", feature = "live"))]
-pub mod live;
+mod live;
 mod meta;
+#[cfg(not(all(target_os = "linux", feature = "live")))]
+mod not_live;
 #[cfg(all(target_os = "linux", feature = "live"))]
 mod os;
 mod pace;
@@ -44,16 +47,21 @@ mod warning;
 pub use clock::SystemClock;
 #[cfg(all(target_os = "linux", feature = "live"))]
 pub use costs::{ReadCost, read_costs};
+pub use config::Config;
 pub use cpulist::{format_cpulist, parse_cpulist};
 pub use error::{ConfigError, IrqtraceError, ParseError, SourceUnavailable, TraceFormatError};
 pub use host::HostFacts;
 pub use line::{EngineName, Group, Kind, Line};
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub use live::open;
 pub use meta::{
     CellColumns, Cost, GroupMeta, IrqChoice, LineMeta, META_KEY, Mark, Meta, Previous, SCHEMA_VERSION, Settings,
 };
+#[cfg(not(all(target_os = "linux", feature = "live")))]
+pub use not_live::{ReadCost, can_dma_latency, can_fifo, open, read_costs};
 #[cfg(all(target_os = "linux", feature = "live"))]
 pub use os::{PrivilegeRequest, Privileges, can_dma_latency, can_fifo, check_pin};
-pub use record::TraceWriter;
+pub use record::{TraceWriter, write_flat};
 pub use snapshot::Snapshot;
 pub use time::{Clock, ClockAnchor, ManualClock, MonoNs, Window};
 pub use trace::{Cells, Chunk, ChunkBuilder, Flattener, NO_CPU, Reads, Trace, conform, schema};

@@ -1,10 +1,9 @@
 //! A recording of the running kernel: opens what is asked for, and chooses the cheapest way to read it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::engine::{ChosenLines, Engine, EngineError, Reading, SysfsLines, TextEngine};
-use crate::meta::Settings;
+use crate::config::Config;
 use crate::parse::TextKind;
 use crate::plan::Wanted;
 use crate::recording::{Recording, Setup};
@@ -20,29 +19,6 @@ const LOOK_FOR_LINES_NS: i64 = 1_000_000_000;
 
 /// Reads of each kind for a comparison of their costs.
 const TRIALS: usize = 9;
-
-/// What to record, and how.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The grid's interval.
-    pub interval_ns: i64,
-    /// What else was asked for; its kinds are all that is read.
-    pub settings: Settings,
-    /// How long; until it is stopped if not given.
-    pub duration_ns: Option<i64>,
-    /// The file to write; without one, rows stay in memory.
-    pub path: Option<PathBuf>,
-    /// Whether the file may be there already.
-    pub overwrite: bool,
-    /// Bytes of rows to keep in memory.
-    pub memory_limit: usize,
-    /// At that limit the recording ends; else samples are missed until somebody takes a batch.
-    pub stop_at_memory_limit: bool,
-    /// Where procfs is mounted: `/proc`.
-    pub procfs: PathBuf,
-    /// Where sysfs is mounted: `/sys`.
-    pub sysfs: PathBuf,
-}
 
 type Text = TextEngine<ProcText>;
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, RecordBatchReader};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -14,7 +14,7 @@ use parquet::schema::types::ColumnPath;
 use tempfile::{NamedTempFile, PersistError};
 
 use crate::trace::{Chunk, Flattener, conform, schema};
-use crate::{IrqtraceError, META_KEY, TraceFormatError};
+use crate::{IrqtraceError, META_KEY, Meta, TraceFormatError};
 
 /// Rows of a row group: large ones compress better and are skipped faster.
 const ROW_GROUP_ROWS: usize = 1 << 20;
@@ -140,6 +140,28 @@ impl TraceWriter {
     fn fail(&self, source: io::Error) -> IrqtraceError {
         IrqtraceError::Io { path: self.path.clone(), source }
     }
+}
+
+/// Writes a whole flat table, of whatever data frame library, as a trace file.
+///
+/// # Errors
+///
+/// The table has not the columns of [`schema::flat`], the metadata is not of `docs/format.md`, or the file cannot be
+/// written.
+pub fn write_flat(
+    table: impl RecordBatchReader,
+    meta_json: &str,
+    path: &Path,
+    overwrite: bool,
+) -> Result<(), IrqtraceError> {
+    let wrong = |message| TraceFormatError { path: "the flat table".to_owned(), message };
+    Meta::from_json("the flat table", Some(meta_json))?;
+    let mut writer = TraceWriter::create(path, overwrite)?;
+    for batch in table {
+        let batch = batch.map_err(|error| wrong(error.to_string()))?;
+        writer.write_flat(&batch)?;
+    }
+    writer.finish(meta_json)
 }
 
 fn exists() -> io::Error {

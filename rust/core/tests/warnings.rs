@@ -2,7 +2,7 @@
 
 mod traces;
 
-use irqtrace_core::{EngineName, Group, Kind, WarningType, Warnings};
+use irqtrace_core::{EngineName, Group, Kind, Occurrence, WarningType, Warnings};
 use traces::lines;
 
 const IRQ: Option<Group> = Some(Group { kind: Kind::Irq, engine: EngineName::Proc });
@@ -24,16 +24,39 @@ const EVERY: [WarningType; 13] = [
     WarningType::Incomplete,
 ];
 
+fn occurrence(
+    r#type: WarningType,
+    group: Option<Group>,
+    line: Option<u32>,
+    sample: i64,
+    count: u64,
+    worst: Option<i64>,
+) -> Occurrence {
+    Occurrence { r#type, group, line, first: sample, last: sample, count, worst, detail: None }
+}
+
+fn add(
+    warnings: &mut Warnings,
+    r#type: WarningType,
+    group: Option<Group>,
+    line: Option<u32>,
+    sample: i64,
+    count: u64,
+    worst: Option<i64>,
+) {
+    warnings.add(occurrence(r#type, group, line, sample, count, worst));
+}
+
 #[test]
 fn warnings_are_added_up_per_type_group_and_line() {
     let mut warnings = Warnings::default();
     assert!(warnings.is_empty());
-    warnings.add(WarningType::MissedSamples, IRQ, None, 5, 2, Some(2));
-    warnings.add(WarningType::MissedSamples, IRQ, None, 9, 7, Some(7));
-    warnings.add(WarningType::MissedSamples, IRQ, None, 12, 1, Some(1));
-    warnings.add(WarningType::MissedSamples, ARCH, None, 9, 1, Some(1));
-    warnings.add(WarningType::Reset, IRQ, Some(0), 3, 1, None);
-    warnings.add(WarningType::Reset, IRQ, Some(1), 3, 1, None);
+    add(&mut warnings, WarningType::MissedSamples, IRQ, None, 5, 2, Some(2));
+    add(&mut warnings, WarningType::MissedSamples, IRQ, None, 9, 7, Some(7));
+    add(&mut warnings, WarningType::MissedSamples, IRQ, None, 12, 1, Some(1));
+    add(&mut warnings, WarningType::MissedSamples, ARCH, None, 9, 1, Some(1));
+    add(&mut warnings, WarningType::Reset, IRQ, Some(0), 3, 1, None);
+    add(&mut warnings, WarningType::Reset, IRQ, Some(1), 3, 1, None);
     let list = warnings.list(&lines());
     let places: Vec<_> = list.iter().map(|warning| (warning.r#type, warning.kind, warning.line)).collect();
     assert_eq!(
@@ -61,7 +84,7 @@ fn lines_beyond_the_bound_are_added_up_without_their_line() {
     let bound = u32::try_from(Warnings::MAX_LINES).unwrap();
     for _ in 0..2 {
         for line in 0..bound + 5 {
-            warnings.add(WarningType::CountFell, ARCH, Some(line), i64::from(line), 1, Some(i64::from(line)));
+            add(&mut warnings, WarningType::CountFell, ARCH, Some(line), i64::from(line), 1, Some(i64::from(line)));
         }
     }
     let list = warnings.list(&[]);
@@ -75,7 +98,10 @@ fn lines_beyond_the_bound_are_added_up_without_their_line() {
 fn the_worst_step_keeps_its_sign_and_both_clocks() {
     let mut warnings = Warnings::default();
     for (sample, step) in [(1, 3_000), (2, -5_250_000_000), (3, 40)] {
-        warnings.add_event(WarningType::ClockStep, sample, Some(step), format!("real {step}, monotonic 0"));
+        warnings.add(Occurrence {
+            detail: Some(format!("real {step}, monotonic 0")),
+            ..occurrence(WarningType::ClockStep, None, None, sample, 1, Some(step))
+        });
     }
     let list = warnings.list(&[]);
     assert_eq!((list[0].count, list[0].worst), (3, Some(-5_250_000_000)));
@@ -90,7 +116,7 @@ fn the_worst_step_keeps_its_sign_and_both_clocks() {
 fn every_type_has_its_sentence_and_its_word() {
     for r#type in EVERY {
         let mut warnings = Warnings::default();
-        warnings.add(r#type, IRQ, Some(6), 0, 1, Some(1_500));
+        add(&mut warnings, r#type, IRQ, Some(6), 0, 1, Some(1_500));
         let warning = warnings.list(&lines()).remove(0);
         let sentence = &warning.message;
         assert!(!sentence.ends_with('.') && !sentence.contains("  ") && !sentence.contains('\n'), "{sentence}");
