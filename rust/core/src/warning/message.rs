@@ -63,7 +63,7 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
             duration(worst),
         ),
         WarningType::SysfsFallback => {
-            format!("sysfs does not show all counts{at}: /proc/interrupts is read instead, which is slower",)
+            format!("sysfs does not show all counts{at}: /proc/interrupts is read instead, which is slower")
         }
         WarningType::Incomplete => {
             format!("the recording ended before its time{detail}: what was read until then is complete")
