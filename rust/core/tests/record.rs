@@ -66,7 +66,7 @@ fn busy(first: i64, samples: i64) -> Vec<Reading> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(traces::cases(48))]
 
     #[test]
     fn a_file_read_back_is_the_flat_table(chunks in any_chunks()) {

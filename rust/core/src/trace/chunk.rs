@@ -95,10 +95,17 @@ impl Chunk {
         Cells { line: &self.line, cpu: &self.cpu, delta: &self.delta }
     }
 
-    /// How many reads.
+    /// Its reads.
     #[must_use]
-    pub fn reads(&self) -> usize {
-        self.rows.len()
+    pub fn reads(&self) -> Reads<'_> {
+        Reads {
+            sample: &self.sample,
+            time: &self.time,
+            read_ns: &self.read_ns,
+            group: &self.group,
+            late_ns: &self.late_ns,
+            rows: &self.rows,
+        }
     }
 
     /// How many bytes it holds.
@@ -196,7 +203,7 @@ impl ChunkBuilder {
     /// # Errors
     ///
     /// The columns that were appended differ in length: a mistake of the producer.
-    pub fn freeze(self) -> Result<Chunk, TraceFormatError> {
+    pub fn freeze(mut self) -> Result<Chunk, TraceFormatError> {
         let reads = self.read_rows.len();
         let even = [
             self.read_sample.len(),
@@ -208,6 +215,8 @@ impl ChunkBuilder {
         if even != [reads; 5] {
             return Err(uneven(format!("{reads} reads have columns of {even:?} entries")));
         }
+        self.read_group.shrink_to_fit();
+        self.read_rows.shrink_to_fit();
         let line = shared(self.line);
         let cpu = cpus(self.cpu);
         let delta = shared(self.delta);
@@ -262,4 +271,25 @@ pub(super) fn cpus(cpu: Vec<u16>) -> UInt16Array {
 
 fn uneven(message: String) -> TraceFormatError {
     TraceFormatError { path: "a block of rows".to_owned(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array;
+
+    use super::*;
+
+    #[test]
+    fn full_columns_become_a_chunk_without_a_copy() {
+        const ROWS: usize = 1000;
+        let mut builder = ChunkBuilder::with_capacity(ROWS);
+        let reads = Reads { sample: &[1], time: &[2], read_ns: &[3], group: &[0], late_ns: &[4], rows: &[1000] };
+        builder.append(reads, Cells { line: &[5; ROWS], cpu: &[6; ROWS], delta: &[7; ROWS] });
+        let delta = builder.delta.as_ptr();
+        let time = builder.time.as_ptr();
+        let chunk = builder.freeze().unwrap();
+        assert_eq!(chunk.cells().delta.as_ptr(), delta);
+        assert_eq!(chunk.deltas().column(5).to_data().buffers()[0].as_ptr().cast(), delta);
+        assert_eq!(chunk.deltas().column(1).to_data().buffers()[0].as_ptr().cast(), time);
+    }
 }

@@ -42,13 +42,13 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
             counted(*count, "read", "reads"),
         ),
         WarningType::DroppedBlocks => format!(
-            "{} dropped because they were not taken in time: take batches more often, or raise memory_limit \
-             (--memory-limit); the next reads carry the growth",
+            "{} not taken in time and dropped: take batches more often, or raise memory_limit; the next reads carry the \
+             growth",
             counted(*count, "block of reads was", "blocks of reads were"),
         ),
         WarningType::MemoryLimit => format!(
-            "the limit of memory was reached{detail}: raise memory_limit (--memory-limit), take batches more often, or \
-             record to a file with path (--output)",
+            "the limit of memory was reached{detail}: raise memory_limit, take batches more often, or \
+             record to a file with path",
         ),
         WarningType::Suspend => format!(
             "the machine was suspended {}, the longest for {}{detail}: nothing was read meanwhile, and time runs on \
@@ -62,9 +62,9 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
             times(*count),
             duration(worst),
         ),
-        WarningType::SysfsFallback => format!(
-            "sysfs does not show every CPU{at}, or took it away: it is read from /proc/interrupts, which is slower",
-        ),
+        WarningType::SysfsFallback => {
+            format!("sysfs does not show all counts{at}: /proc/interrupts is read instead, which is slower")
+        }
         WarningType::Incomplete => {
             format!("the recording ended before its time{detail}: what was read until then is complete")
         }

@@ -12,6 +12,7 @@ use irqtrace_core::{
     Reads, Trace,
 };
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 /// One read as it is described in a test: its place among the groups, and (line, cpu, delta) of each cell.
 #[derive(Clone, Debug)]
@@ -190,6 +191,12 @@ pub fn text<K: arrow_array::types::ArrowDictionaryKeyType>(column: &ArrayRef, ro
     let column: &DictionaryArray<K> = column.as_dictionary::<K>();
     let values: &StringArray = column.values().as_string();
     column.key(row).map(|key| values.value(key).to_owned())
+}
+
+/// So many cases of a property. A failure is kept beside the test and tried again first.
+pub fn cases(cases: u32) -> ProptestConfig {
+    let regressions = FileFailurePersistence::WithSource("regressions");
+    ProptestConfig { cases, failure_persistence: Some(Box::new(regressions)), ..ProptestConfig::default() }
 }
 
 /// Some chunks of some reads of the [`groups`] and [`lines`] here.
