@@ -136,7 +136,9 @@ class ReadCost:
     median_ns: int
     worst_ns: int
 
-def snapshot(procfs: str = "/proc", interrupts: str | None = None, softirqs: str | None = None) -> tuple[Stream, list[str]]:
+def snapshot(
+    procfs: str = "/proc", interrupts: str | None = None, softirqs: str | None = None
+) -> tuple[Stream, list[str]]:
     """One read of everything: kind, irq, name (dictionary), cpu uint16?, count uint64; and sentences that warn.
 
     With paths, only those texts are read.

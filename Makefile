@@ -1,0 +1,70 @@
+# A Rust toolchain, Python >= 3.11 and make are all that a machine needs: everything else goes into .venv and target.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CARGO ?= cargo
+FUZZ_SECONDS ?= 30
+
+RUST := $(shell find rust -name target -prune -o -name '*.rs' -print -o -name Cargo.toml -print) Cargo.toml Cargo.lock
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.PHONY: build record test test-rust test-python lint format bench fuzz clean
+
+build: .venv/built
+
+record: build
+	$(BIN)/irqtrace record 5s --interval 1ms --output trace.parquet --force
+
+test: test-rust test-python lint
+
+test-rust:
+	$(CARGO) test --workspace --locked
+	$(CARGO) test -p irqtrace-core --no-default-features --locked
+
+# The same extension without its Linux part, for the test that a laptop can open traces.
+test-python: build target/portable/debug/lib_core.so
+	IRQTRACE_PORTABLE_CORE=target/portable/debug/lib_core.so $(BIN)/pytest
+
+lint: build
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/stubtest irqtrace._core
+
+format:
+	$(CARGO) fmt --all
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: build
+	$(CARGO) bench --workspace --locked
+	$(BIN)/python bench/run.py
+
+fuzz:
+	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
+	cd rust && for target in $$($(CARGO) fuzz list); do \
+		$(CARGO) fuzz run -s none $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+clean:
+	$(CARGO) clean
+	rm -rf .venv build dist trace.parquet .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find python tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -f python/irqtrace/_core*.so
+
+.venv/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	touch $@
+
+.venv/built: .venv/installed $(RUST)
+	VIRTUAL_ENV=$(abspath .venv) $(BIN)/maturin develop --release --locked
+	touch $@
+
+target/portable/debug/lib_core.so: $(RUST)
+	$(CARGO) build -p irqtrace-python --no-default-features --locked --target-dir target/portable
+	touch $@

@@ -1,0 +1,87 @@
+"""The command line: one verb a file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from irqtrace._core import __version__
+from irqtrace.display.text import harmless
+from irqtrace.errors import IrqtraceError, IrqtraceWarning
+
+from . import doctor, quality, rates, record, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+VERBS = (record, snapshot, rates, quality, doctor)
+
+USAGE, FAILURE, BROKEN_PIPE = 2, 1, 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status.
+
+    0 is success, 2 a request that makes no sense, 1 any other failure. With IRQTRACE_DEBUG set, errors come with their
+    traceback.
+    """
+    parser = argparse.ArgumentParser(
+        prog="irqtrace",
+        description="Samples the kernel's interrupt counters at sub-millisecond intervals.",
+        epilog="`irqtrace doctor` tells what this machine allows. `irqtrace VERB --help` tells more about a verb.",
+    )
+    parser.add_argument("--version", action="version", version=f"irqtrace {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb in VERBS:
+        verb.add_to(verbs)
+    asked, command = _before_dashes(sys.argv[1:] if arguments is None else list(arguments))
+    options = parser.parse_args(asked)
+    if command is not None and options.verb != "record":
+        parser.error(f"{options.verb} runs no command; `irqtrace record -- COMMAND` does")
+    options.command = command
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            warnings.simplefilter("always", IrqtraceWarning)
+            status: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough. What Python still holds for it must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if os.environ.get("IRQTRACE_DEBUG"):
+            raise
+        print(f"irqtrace: {harmless(_said(error))}", file=sys.stderr)
+        return USAGE if isinstance(error, ValueError) and not isinstance(error, IrqtraceError) else FAILURE
+    return status
+
+
+def _before_dashes(arguments: list[str]) -> tuple[list[str], list[str] | None]:
+    """What is ours, and what comes after a lone ``--``: argparse would mix the two."""
+    if "--" not in arguments:
+        return arguments, None
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, FileExistsError):
+        return f"{error.filename}: exists; --force replaces it" if error.filename else f"{error}; --force replaces it"
+    if isinstance(error, OSError) and not isinstance(error, IrqtraceError) and error.filename:
+        return f"{error.filename}: {(error.strerror or type(error).__name__).lower()}"
+    if isinstance(error, IrqtraceError | ValueError | OSError):
+        return str(error)
+    return f"a mistake in irqtrace itself: {type(error).__name__}: {error}; IRQTRACE_DEBUG=1 shows where"
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    if issubclass(category, IrqtraceWarning):
+        print(f"irqtrace: warning: {harmless(str(message))}", file=sys.stderr)

@@ -1,0 +1,55 @@
+"""The command that a recording runs beside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+__all__ = ["Child"]
+
+
+class Child:
+    """A command: started late, handed our signals, and asked for its exit status as a shell would see it."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped_by = 0
+
+    def start(self) -> None:
+        """Starts it, unless a signal came first."""
+        if not self._stopped_by:
+            self._process = subprocess.Popen(self._command)  # noqa: S603 - it is what the user asked to run
+
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self._process is None or self._process.poll() is not None
+
+    def pass_on(self, number: int) -> None:
+        """Hands it a signal that we got."""
+        if self._process is None:
+            self._stopped_by = number
+        elif not (number == signal.SIGINT and _from_terminal()):
+            self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Waits for its end and returns its exit status: 128 + n where signal n ended it."""
+        if self._process is None:
+            return 128 + self._stopped_by
+        code = self._process.wait()
+        return code if code >= 0 else 128 - code
+
+
+def _from_terminal() -> bool:
+    """Whether we stand in a terminal's foreground: its Ctrl-C has reached the command already."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

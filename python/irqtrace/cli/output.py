@@ -1,0 +1,67 @@
+"""Frames on standard output or in a file, in the format that was asked for."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from irqtrace.display.table import console, frame_table
+from irqtrace.display.text import harmless
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    import polars as pl
+    from rich.console import RenderableType
+
+__all__ = ["add_format", "emit"]
+
+FORMATS = ("table", "csv", "json", "parquet")
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """The two options of every verb that prints a frame."""
+    parser.add_argument("--format", choices=FORMATS, default="table", help="how to print it (default: %(default)s)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write it there and not to standard output")
+
+
+def emit(
+    frame: pl.DataFrame,
+    options: argparse.Namespace,
+    as_table: Callable[[pl.DataFrame, int], RenderableType] = frame_table,
+) -> None:
+    """Prints a frame as the options say.
+
+    Raises:
+        ValueError: for Parquet on a terminal.
+    """
+    if options.output is None:
+        if options.format == "parquet" and sys.stdout.isatty():
+            raise ValueError("--format parquet is not for a terminal; add --output FILE or a redirection")
+        data = _encoded(frame, options.format, as_table)
+        # On a terminal the bytes of a name could steer it; in a file or pipe they are data and stay as they are.
+        if sys.stdout.isatty() and options.format != "table":
+            data = "".join(harmless(line) + "\n" for line in data.decode().split("\n")[:-1]).encode()
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        Path(options.output).write_bytes(_encoded(frame, options.format, as_table))
+
+
+def _encoded(frame: pl.DataFrame, how: str, as_table: Callable[[pl.DataFrame, int], RenderableType]) -> bytes:
+    if how == "table":
+        screen = console()
+        with screen.capture() as captured:
+            screen.print(as_table(frame, screen.width))
+        return captured.get().encode()
+    if how == "csv":
+        return frame.write_csv().encode()
+    if how == "json":
+        return (frame.write_json() + "\n").encode()
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()

@@ -1,0 +1,126 @@
+"""``irqtrace record``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from irqtrace.display.summary import print_summary
+from irqtrace.display.table import console
+from irqtrace.display.text import bytes_text, harmless
+from irqtrace.durations import positive_ns
+from irqtrace.recording import run as run_recording
+from irqtrace.settings import Settings
+from irqtrace.trace import open_trace
+
+from .child import Child
+from .progress import progress_shown
+from .signals import on_signals
+
+if TYPE_CHECKING:
+    import argparse
+
+    from irqtrace import _core
+
+NOT_FOUND = 127
+
+
+def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The verb and its options."""
+    parser = verbs.add_parser(
+        "record",
+        help="record interrupts into a trace file",
+        usage="irqtrace record [DURATION] [options] [-- COMMAND ...]",
+        description="Records for a duration, while a command runs, or until Ctrl-C, and prints a summary. The file is "
+        "complete in each case. With a command, the exit status is the command's.",
+    )
+    parser.add_argument("duration", metavar="DURATION", nargs="?", help="how long, like 10s or 1m30s")
+    parser.add_argument("--interval", metavar="DURATION", default="1ms", help="between samples (default: %(default)s)")
+    parser.add_argument(
+        "--kinds", metavar="KINDS", type=_kinds, help="of irq,arch,softirq, also as irq,arch=10ms (default: all three)"
+    )
+    parser.add_argument(
+        "--irqs", metavar="LINE", nargs="+", action="extend", type=_irq, help="only these: numbers, or globs as 'eth0*'"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", default="trace.parquet", help="default: %(default)s")
+    parser.add_argument("--force", action="store_true", help="replace the file if it exists")
+    parser.add_argument("--pin", metavar="CPU", type=int, help="run the sampler on this CPU")
+    parser.add_argument("--fifo", metavar="PRIORITY", type=int, help="real-time priority, 1 to 99; needs a privilege")
+    parser.add_argument("--lock-memory", action="store_true", help="keep the sampler's memory from being paged out")
+    parser.add_argument("--dma-latency", metavar="US", type=int, help="ask for this wake-up latency; needs a privilege")
+    parser.add_argument("--spin", metavar="DURATION", default="0us", help="spin this long before each sample")
+    parser.add_argument("--procfs", metavar="DIR", default="/proc", help="read there (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="print neither progress nor summary")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Records, and says what came of it."""
+    command = options.command
+    if command is not None and not command:
+        raise ValueError("no command after --")
+    if command and shutil.which(command[0]) is None:
+        print(f"irqtrace: {harmless(command[0])}: no such command", file=sys.stderr)
+        return NOT_FOUND
+    duration_ns = None if options.duration is None else positive_ns(options.duration, "DURATION")
+    core = _settings(options).sampler(duration_ns=duration_ns, path=options.output, overwrite=options.force)
+    status = _record(core, options, duration_ns, command)
+    if not options.quiet:
+        # What the command prints is its own; a summary in the middle of it would spoil it.
+        screen = console(sys.stderr if command else sys.stdout)
+        trace = open_trace(options.output)
+        print_summary(screen, trace)
+        screen.print()
+        screen.print(f"{harmless(options.output)}: {bytes_text(Path(options.output).stat().st_size)}", soft_wrap=True)
+    return status
+
+
+def _record(
+    core: _core.Sampler, options: argparse.Namespace, duration_ns: int | None, command: list[str] | None
+) -> int:
+    if not command:
+        stop = threading.Event()
+        with on_signals(lambda _: stop.set()), progress_shown(duration_ns, quiet=options.quiet) as show:
+            run_recording(core, progress=show, finished=stop.is_set)
+        return 0
+    child = Child(command)
+    with on_signals(child.pass_on):
+        try:
+            run_recording(core, started=child.start, finished=child.ended)
+        finally:
+            status = child.wait()
+    return status
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    kinds = options.kinds
+    if isinstance(kinds, dict):
+        kinds = {kind: interval or options.interval for kind, interval in kinds.items()}
+    return Settings.checked(
+        interval=options.interval,
+        kinds=kinds,
+        irqs=options.irqs,
+        pin=options.pin,
+        fifo=options.fifo,
+        lock_memory=options.lock_memory,
+        dma_latency_us=options.dma_latency,
+        spin=options.spin,
+        batch_every="100ms",
+        memory_limit=1 << 30,
+        procfs=options.procfs,
+    )
+
+
+def _kinds(text: str) -> list[str] | dict[str, str]:
+    """``irq,softirq`` or ``irq,arch=10ms``: a kind without an interval has the one of --interval."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if "=" not in text:
+        return parts
+    return {kind: interval for kind, _, interval in (part.partition("=") for part in parts)}
+
+
+def _irq(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text

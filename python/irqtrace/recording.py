@@ -1,0 +1,92 @@
+"""Recording for a while, into memory or into a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .durations import Duration, positive_ns
+from .settings import Kinds, Settings
+from .trace import Trace, memory_trace, open_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from . import _core
+
+__all__ = ["record", "run"]
+
+_STEP_S = 0.1
+
+
+def record(
+    duration: Duration,
+    *,
+    interval: Duration = "1ms",
+    kinds: Kinds | None = None,
+    irqs: Sequence[int | str] | None = None,
+    path: str | Path | None = None,
+    overwrite: bool = False,
+    pin: int | None = None,
+    fifo: int | None = None,
+    lock_memory: bool = False,
+    dma_latency_us: int | None = None,
+    spin: Duration = "0us",
+    memory_limit: int = 1 << 30,
+    procfs: str | Path = "/proc",
+    progress: Callable[[_core.Progress], None] | None = None,
+) -> Trace:
+    """Samples for a while and returns what was measured.
+
+    Args:
+        duration: how long, like ``"10s"``.
+        interval, kinds, irqs, pin, fifo, lock_memory, dma_latency_us, spin, procfs: as for `Sampler`.
+        path: the trace file to write; memory stays bounded whatever the duration. It appears under its name when it is
+            complete, also after Ctrl-C. None keeps the trace in memory.
+        overwrite: whether a file of that name may be replaced.
+        memory_limit: bytes. A recording in memory that reaches it ends early, and a warning in the trace says so.
+        progress: is called about ten times a second with how far it is.
+
+    Raises:
+        ValueError, SourceUnavailable, PrivilegeError: as `Sampler`.
+        FileExistsError: if there is such a file and ``overwrite`` is false.
+
+    >>> trace = irqtrace.record("10s", interval="500us", kinds=["irq"])  # doctest: +SKIP
+    """
+    duration_ns = positive_ns(duration)
+    settings = Settings.checked(
+        interval=interval,
+        kinds=kinds,
+        irqs=irqs,
+        pin=pin,
+        fifo=fifo,
+        lock_memory=lock_memory,
+        dma_latency_us=dma_latency_us,
+        spin=spin,
+        batch_every="100ms",
+        memory_limit=memory_limit,
+        procfs=procfs,
+    )
+    core = settings.sampler(duration_ns=duration_ns, path=path, overwrite=overwrite, stop_at_memory_limit=path is None)
+    run(core, progress=progress)
+    return memory_trace(core.trace()) if path is None else open_trace(path)
+
+
+def run(
+    core: _core.Sampler,
+    *,
+    progress: Callable[[_core.Progress], None] | None = None,
+    started: Callable[[], None] = lambda: None,
+    finished: Callable[[], bool] = lambda: False,
+) -> None:
+    """Samples until the sampler's own end, or until ``finished`` says so; the recording is complete in any case."""
+    core.start()
+    try:
+        started()
+        while not core.wait(_STEP_S) and not finished():
+            if progress is not None:
+                progress(core.progress())
+    finally:
+        core.stop()
+    if progress is not None:
+        progress(core.progress())

@@ -1,0 +1,239 @@
+"""A part of a trace is a complete trace: it starts from counts, knows the read before it, and names every cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from .frames import GROUP, first_of_each_read, lines, with_line
+from .schema import FLAT
+
+if TYPE_CHECKING:
+    from .meta import CountsMeta, GroupMeta, LineMeta, Meta
+
+__all__ = ["cut"]
+
+CELL = ("line", "cpu")
+COUNTS = {"line": pl.UInt32(), "cpu": pl.UInt16(), "sample": pl.Int64(), "count": pl.UInt64()}
+
+
+def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFrame, Meta]:
+    """The flat table and the description of the samples ``start <= sample < end``.
+
+    The rows stay lazy. For the description the table is read once up to ``end``, because the count that a cell starts
+    from is its baseline and all that it grew by before.
+    """
+    reads = _reads(flat, start, end)
+    spans = _spans(flat, meta, reads, end)
+    part: Meta = {
+        **meta,
+        "groups": [_group(group, reads, start, end) for group in meta["groups"]],
+        "lines": _lines(meta, reads),
+        "baselines": _baselines(spans),
+        "finals": _finals(spans),
+        "previous": reads.before.to_dicts() or meta["previous"],  # type: ignore[typeddict-item]
+        "cost": None,
+        "warnings": [
+            warning for warning in meta["warnings"] if warning["first_sample"] < end and warning["last_sample"] >= start
+        ],
+        "marks": [
+            mark for mark in meta["marks"] if start <= -((meta["t0_ns"] - mark["time_ns"]) // meta["interval_ns"]) < end
+        ],
+    }
+    return _rows(flat, meta, spans, reads, start, end), part
+
+
+@dataclass(frozen=True)
+class _Reads:
+    """The reads around and inside a slice, a row per group."""
+
+    before: pl.DataFrame
+    """kind, engine, sample, time_ns, read_ns: the last read before the slice."""
+    inside: pl.DataFrame
+    """kind, engine, first_read, time, read_ns (of the first read), last_read, reads."""
+    last_sample: int
+    """Of the whole trace; -1 if it has no read."""
+
+    def of(self, kind: str, engine: str) -> dict[str, int] | None:
+        """The row of ``inside`` of one group."""
+        rows = self.inside.filter(kind=kind, engine=engine).to_dicts()
+        return rows[0] if rows else None
+
+
+def _reads(flat: pl.LazyFrame, start: int, end: int) -> _Reads:
+    reads = first_of_each_read(flat).select("sample", "time", "read_ns", *GROUP)
+    before, inside, last = pl.collect_all(
+        [
+            reads.filter(pl.col("sample") < start)
+            .group_by(GROUP, maintain_order=True)
+            .agg(
+                pl.col("sample").last(), time_ns=pl.col("time").last().dt.epoch("ns"), read_ns=pl.col("read_ns").last()
+            ),
+            reads.filter(pl.col("sample").is_between(start, end, closed="left"))
+            .group_by(GROUP, maintain_order=True)
+            .agg(
+                first_read=pl.col("sample").first(),
+                time=pl.col("time").first(),
+                read_ns=pl.col("read_ns").first(),
+                last_read=pl.col("sample").last(),
+                reads=pl.len(),
+            ),
+            flat.select("sample").tail(1),
+        ]
+    )
+    return _Reads(before, inside, last["sample"].to_list()[0] if len(last) else -1)
+
+
+def _group(group: GroupMeta, reads: _Reads, start: int, end: int) -> GroupMeta:
+    before = reads.before.filter(kind=group["kind"], engine=group["engine"])["sample"].to_list()
+    inside = reads.of(group["kind"], group["engine"])
+    first = max(start, before[0] + 1 if before else 0)
+    due = len(range(-(-first // group["every"]), -(-min(end, reads.last_sample + 1) // group["every"])))
+    count = inside["reads"] if inside else 0
+    return {**group, "reads": count, "missed": max(0, due - count)}
+
+
+def _lines(meta: Meta, reads: _Reads) -> list[LineMeta]:
+    """The lines that at least one read of the slice has seen."""
+    seen: list[LineMeta] = []
+    for line in meta["lines"]:
+        inside, last = reads.of(line["kind"], line["engine"]), line["last_sample"]
+        if inside and line["first_sample"] <= inside["last_read"] and (last is None or last >= inside["first_read"]):
+            seen.append({**line, "last_sample": None if last is None or last >= inside["last_read"] else last})
+    return seen
+
+
+def _spans(flat: pl.LazyFrame, meta: Meta, reads: _Reads, end: int) -> pl.DataFrame:
+    """A row per span of presence of a cell that reaches into the slice.
+
+    Columns: line, cpu; first and last: its samples, last null while present; baseline, before, inside: the count that
+    it began with, its growth before the slice and in it; final: the kernel's last count where the span has ended or
+    the trace ends; first_read, last_read of its group in the slice.
+    """
+    known = lines(meta).select("line", *GROUP, "first_sample", "last_sample").lazy()
+    groups = reads.inside.lazy().select(*GROUP, "first_read", "last_read")
+    entries = _counts(meta["baselines"])
+    # A cell that came back has an entry of its own for that; all other entries are what a cell began with.
+    again = (
+        entries.lazy()
+        .join(known, on="line")
+        .filter(pl.col("sample") > pl.max_horizontal("first_sample", pl.col("sample").min().over(GROUP)))
+        .select(*CELL, span="sample")
+        .sort("span")
+        .collect()
+    )
+    rows = _with_span(
+        with_line(flat.filter(pl.col("sample") < end), meta).select(*CELL, *GROUP, "sample", "delta"), again
+    )
+    grown = (
+        rows.join(groups, on=GROUP)
+        .group_by(*CELL, "span", "first_read", "last_read")
+        .agg(
+            first=pl.col("sample").min(),
+            before=pl.col("delta").filter(pl.col("sample") < pl.col("first_read")).sum(),
+            inside=pl.col("delta").filter(pl.col("sample") >= pl.col("first_read")).sum(),
+            at_first_read=(pl.col("sample") == pl.col("first_read")).any(),
+        )
+    )
+    begun = _with_span(entries.lazy().sort("sample"), again).group_by(*CELL, "span").agg(baseline=pl.col("count").sum())
+    ended = (
+        _with_span(_counts(meta["finals"]).lazy().sort("sample"), again)
+        .group_by(*CELL, "span")
+        .agg(final=pl.col("count").sum(), final_sample=pl.col("sample").max())
+    )
+    key = [*CELL, "span"]
+    return (
+        grown.join(begun, on=key, how="left", nulls_equal=True)
+        .join(ended, on=key, how="left", nulls_equal=True)
+        .join(known.select("line", "last_sample"), on="line")
+        .with_columns(
+            pl.col("baseline").fill_null(0).cast(pl.Int64),
+            last=pl.min_horizontal("final_sample", "last_sample"),
+        )
+        .filter(pl.col("first") <= pl.col("last_read"), pl.col("last").fill_null(2**62) >= pl.col("first_read"))
+        .sort(*CELL, "first", nulls_last=True)
+        .collect()
+    )
+
+
+def _with_span(rows: pl.LazyFrame, again: pl.DataFrame) -> pl.LazyFrame:
+    """Adds ``span``: the sample at which the row's cell came back last, null in its first span. Rows are by sample."""
+    if again.is_empty():
+        return rows.with_columns(span=pl.lit(None, dtype=pl.Int64))
+    cpu = pl.col("cpu").cast(pl.Int32).fill_null(-1).alias("cpu_key")
+    return rows.with_columns(cpu).join_asof(
+        again.lazy().with_columns(cpu).drop("cpu"),
+        left_on="sample",
+        right_on="span",
+        by=["line", "cpu_key"],
+        coalesce=False,
+        check_sortedness=False,
+    )
+
+
+def _baselines(spans: pl.DataFrame) -> CountsMeta:
+    there = pl.col("first") <= pl.col("first_read")
+    began = spans.filter(there).select(*CELL, sample="first_read", count=pl.col("baseline") + pl.col("before"))
+    came = spans.filter(~there).select(*CELL, sample="first", count="baseline")
+    came_again = spans.filter(~there, pl.col("span").is_not_null())
+    return _columns(
+        pl.concat(
+            [
+                began.filter(pl.col("count") != 0),
+                came.filter(pl.col("count") != 0),
+                came_again.filter(pl.col("baseline") == 0).select(*CELL, sample="first", count="baseline"),
+            ]
+        )
+    )
+
+
+def _finals(spans: pl.DataFrame) -> CountsMeta:
+    ended = pl.col("final_sample") <= pl.col("last_read")
+    summed = pl.col("baseline") + pl.col("before") + pl.col("inside")
+    finals = spans.select(
+        *CELL,
+        sample=pl.when(ended).then("final_sample").otherwise("last_read"),
+        count=pl.when(ended).then(pl.col("final").cast(pl.Int64)).otherwise(summed),
+        gone=ended.fill_null(value=False) & (pl.col("final_sample") < pl.col("last_read")),
+    )
+    return _columns(finals.filter((pl.col("count") != 0) | pl.col("gone")))
+
+
+def _rows(flat: pl.LazyFrame, meta: Meta, spans: pl.DataFrame, reads: _Reads, start: int, end: int) -> pl.LazyFrame:
+    """The slice's rows: as they are, but for a row for every cell in the first read of each group."""
+    firsts = reads.inside.select(*GROUP, "time", "read_ns", sample="first_read")
+    missing = spans.filter(pl.col("first") <= pl.col("first_read"), ~pl.col("at_first_read"))
+    if firsts.is_empty() or missing.is_empty():
+        return flat.filter(pl.col("sample").is_between(start, end, closed="left"))
+    split = firsts["sample"].max() + 1  # type: ignore[operator]
+    known = lines(meta)
+    host = {key: pl.lit(meta["host"][key], dtype=FLAT[key]) for key in ("host", "boot")}  # type: ignore[literal-required]
+    added = (
+        missing.select(*CELL)
+        .join(known.select("line", *GROUP, "irq", "name"), on="line")
+        .join(firsts, on=GROUP)
+        .with_columns(delta=pl.lit(0, dtype=pl.Int64), **host)
+    )
+    head = flat.filter(pl.col("sample").is_between(start, split, closed="left"))
+    with_cells = pl.concat([with_line(head, meta).select(*FLAT, "line"), added.lazy().select(*FLAT, "line")])
+    # A read without a cell keeps its row, unless cells were added to it.
+    bare = (
+        head.filter(pl.col("irq").is_null())
+        .join(added.lazy().select("sample", *GROUP).unique(), on=["sample", *GROUP], how="anti")
+        .with_columns(line=pl.lit(None, dtype=pl.UInt32))
+    )
+    ordered = pl.concat([with_cells, bare]).sort("sample", *GROUP, *CELL, nulls_last=True).select(*FLAT)
+    return pl.concat([ordered, flat.filter(pl.col("sample").is_between(split, end, closed="left"))])
+
+
+def _counts(columns: CountsMeta) -> pl.DataFrame:
+    """Direct counts as a frame. Cells that the kernel gives no CPU for are one cell per line here."""
+    frame = pl.DataFrame(dict(columns), schema=COUNTS)
+    return frame.group_by(*CELL, "sample", maintain_order=True).agg(pl.col("count").sum())
+
+
+def _columns(frame: pl.DataFrame) -> CountsMeta:
+    ordered = frame.sort(*CELL, "sample", nulls_last=True)
+    return {column: ordered[column].to_list() for column in COUNTS}

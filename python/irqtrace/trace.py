@@ -1,0 +1,278 @@
+"""A trace: what was measured, apart from what measured it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import polars as pl
+import pyarrow as pa
+
+from . import _core, arrow, files, frames
+from .durations import duration_ns, duration_text
+from .info import Mark, TraceInfo, TraceWarning, trace_info, trace_marks, trace_warnings
+from .meta import Meta, parse_meta
+from .schema import DELTAS, SAMPLES
+from .slicing import cut
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Instant", "Trace", "open_trace"]
+
+Instant = datetime | timedelta | str
+"""A point in time: absolute, or counted from a trace's begin, or if negative from its end."""
+
+
+class Trace:
+    """What was measured: counts that grew, the reads that saw it, and the lines they belong to.
+
+    It comes from `record`, `open_trace`, a `Sampler`, or as a part of another by `slice`; nothing changes it. Frames
+    are made when they are first asked for and kept. Anything that reads the Arrow C stream interface takes a trace as
+    its frame `deltas`: ``pl.DataFrame(trace)``, ``pyarrow.table(trace)``, duckdb, pandas, nanoarrow.
+
+    >>> trace = irqtrace.record("1s")  # doctest: +SKIP
+    >>> trace.deltas.group_by("line").agg(pl.col("delta").sum())  # doctest: +SKIP
+    """
+
+    def __init__(self, backing: _Memory | _Flat) -> None:
+        """Not for use from outside: a trace comes from a recording or a file."""
+        self._backing: _Backing = backing
+
+    @cached_property
+    def deltas(self) -> pl.DataFrame:
+        """Growth of cells: sample, time (ns, UTC), read_ns, line (key into `lines`), cpu, delta.
+
+        Only cells that grew have a row, and every cell in the first read of each epoch (a layout of lines and CPUs).
+        A recording in memory shares its memory with the frame.
+        """
+        return self._backing.deltas()
+
+    @cached_property
+    def samples(self) -> pl.DataFrame:
+        """One row per read: sample, time (ns, UTC), read_ns, kind, engine, late_ns (after the grid's point)."""
+        return self._backing.samples()
+
+    @cached_property
+    def lines(self) -> pl.DataFrame:
+        """One row per counter row, with its first and last sample; the last is null while it is present."""
+        return frames.lines(self._meta)
+
+    def frame(self) -> pl.DataFrame:
+        """The flat table, one row per change with everything in it: the table that a trace file holds."""
+        return self.scan().collect()
+
+    def scan(self) -> pl.LazyFrame:
+        """The flat table, lazily: a trace of 100 GB stays on disk."""
+        return self._backing.flat()
+
+    def to_arrow(self) -> pa.Table:
+        """The flat table in Arrow, in exactly the types of the file."""
+        return self._backing.arrow()
+
+    @cached_property
+    def info(self) -> TraceInfo:
+        """Interval, begin, end and duration, the host, the groups, the sampler's settings and its cost."""
+        return trace_info(self._meta, *self._backing.ends())
+
+    @cached_property
+    def warnings(self) -> tuple[TraceWarning, ...]:
+        """What a person must know: missed samples, resets, lines and CPUs that came or went, clock steps and more."""
+        return trace_warnings(self._meta)
+
+    @cached_property
+    def marks(self) -> tuple[Mark, ...]:
+        """The instants that were named while recording."""
+        return trace_marks(self._meta)
+
+    def slice(self, start: Instant | None = None, end: Instant | None = None) -> Trace:
+        """The reads whose grid point lies in ``[start, end)``, as a complete trace of its own.
+
+        A point in time is a ``datetime`` or its ISO text (UTC where it names no zone), or a duration from this trace's
+        begin such as ``"1.5s"`` or a ``timedelta``; a negative duration counts from the end. None is the begin or the
+        end. The part knows the read before it, so that nothing is lost at its edge. Warnings that reach into it are
+        kept as they are, and what it cost to sample is not known for a part.
+
+        Raises:
+            ValueError: if the range is empty or lies outside the trace; the message names what there is.
+        """
+        info = self.info
+        start_ns = info.begin_ns if start is None else _instant_ns(start, info, "start")
+        end_ns = info.end_ns if end is None else _instant_ns(end, info, "end")
+        if start_ns >= end_ns:
+            raise ValueError(f"nothing lies between start {start!r} and end {end!r}: start is not before end")
+        if start_ns >= info.end_ns or end_ns <= info.begin_ns:
+            raise ValueError(
+                f"nothing of the trace lies between {start!r} and {end!r}: it goes from {_iso(info.begin_ns)} to "
+                f"{_iso(info.end_ns)}, which is {duration_text(info.duration_ns)}"
+            )
+        first, after = (-((info.t0_ns - ns) // info.interval_ns) for ns in (start_ns, end_ns))
+        return flat_trace(*cut(self.scan(), self._meta, first, after))
+
+    def write(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Writes the trace as a file that `open_trace` and any Parquet reader opens.
+
+        The file appears under its name when it is complete.
+
+        Raises:
+            FileExistsError: if it exists and ``overwrite`` is false.
+        """
+        files.write(self._backing.arrow_stream(), json.dumps(self._meta), path, overwrite=overwrite)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The frame `deltas`, without a copy where the trace is in memory."""
+        return self._backing.deltas_stream(self).__arrow_c_stream__(requested_schema)
+
+    def __repr__(self) -> str:
+        from .display.trace import trace_text  # noqa: PLC0415 - how a trace looks is not needed to have one
+
+        return trace_text(self)
+
+    def _repr_html_(self) -> str:
+        from .display.trace import trace_html  # noqa: PLC0415 - as above
+
+        return trace_html(self)
+
+    @property
+    def _meta(self) -> Meta:
+        return self._backing.meta
+
+
+def open_trace(path: str | Path) -> Trace:
+    """Opens a trace file. Only its end is read; the rest when it is asked for.
+
+    Args:
+        path: a file that `record` or `Trace.write` made.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        TraceFormatError: if it is no trace, is truncated or damaged, or has a newer schema; the message says which.
+    """
+    meta = files.read_footer(path)
+    return flat_trace(files.scan_flat(os.path.abspath(path)), meta)  # noqa: PTH100 - a later chdir changes nothing
+
+
+def memory_trace(core: _core.Trace) -> Trace:
+    """The trace that a core holds in memory."""
+    return Trace(_Memory(core))
+
+
+def flat_trace(table: pl.LazyFrame, meta: Meta) -> Trace:
+    """The trace of a flat table and its description."""
+    return Trace(_Flat(table, meta))
+
+
+class _ArrowStream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+class _Backing(Protocol):
+    """Where a trace's data is."""
+
+    @property
+    def meta(self) -> Meta: ...
+    def ends(self) -> tuple[int, int]: ...
+    def deltas(self) -> pl.DataFrame: ...
+    def deltas_stream(self, trace: Trace) -> _ArrowStream: ...
+    def samples(self) -> pl.DataFrame: ...
+    def flat(self) -> pl.LazyFrame: ...
+    def arrow(self) -> pa.Table: ...
+    def arrow_stream(self) -> _ArrowStream: ...
+
+
+class _Memory:
+    """In the core's own buffers, which its frames share."""
+
+    def __init__(self, core: _core.Trace) -> None:
+        self._core = core
+
+    @cached_property
+    def meta(self) -> Meta:
+        return parse_meta(self._core.meta, "the trace in memory")
+
+    def ends(self) -> tuple[int, int]:
+        samples = self.samples()["sample"]
+        return _ends(samples.head(1), samples.tail(1))
+
+    def deltas(self) -> pl.DataFrame:
+        return pl.DataFrame(self._core).cast(pl.Schema(DELTAS))
+
+    def deltas_stream(self, trace: Trace) -> _ArrowStream:  # noqa: ARG002 - the core's own needs no frame
+        return self._core
+
+    def samples(self) -> pl.DataFrame:
+        return pl.DataFrame(self._core.samples()).cast(pl.Schema(SAMPLES))
+
+    def flat(self) -> pl.LazyFrame:
+        return frames.flat_types(pl.DataFrame(self._core.flat()).lazy())
+
+    def arrow(self) -> pa.Table:
+        return pa.table(self._core.flat())
+
+    def arrow_stream(self) -> _ArrowStream:
+        return self._core.flat()
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """A flat table that is read when it is asked for: a file, or a part of one."""
+
+    table: pl.LazyFrame
+    meta: Meta
+
+    def ends(self) -> tuple[int, int]:
+        sample = self.table.select("sample")
+        first, last = pl.collect_all([sample.head(1), sample.tail(1)])
+        return _ends(first["sample"], last["sample"])
+
+    def deltas(self) -> pl.DataFrame:
+        return frames.deltas(self.table, self.meta).collect()
+
+    def deltas_stream(self, trace: Trace) -> _ArrowStream:
+        return trace.deltas
+
+    def samples(self) -> pl.DataFrame:
+        return frames.samples(self.table, self.meta).collect()
+
+    def flat(self) -> pl.LazyFrame:
+        return self.table
+
+    def arrow(self) -> pa.Table:
+        return arrow.flat_table(self.table)
+
+    def arrow_stream(self) -> _ArrowStream:
+        reader: _ArrowStream = arrow.flat_reader(self.table)
+        return reader
+
+
+def _ends(first: pl.Series, last: pl.Series) -> tuple[int, int]:
+    """The first and last sample of a trace; of one without a read, such that it has no length."""
+    return (first.item(), last.item()) if len(first) else (0, -1)
+
+
+def _instant_ns(value: Instant, info: TraceInfo, what: str) -> int:
+    if isinstance(value, str):
+        try:
+            return _instant_ns(datetime.fromisoformat(value), info, what)
+        except ValueError:
+            return _offset_ns(value, info, what)
+    if isinstance(value, datetime):
+        utc = value.replace(tzinfo=UTC) if value.tzinfo is None else value
+        return (utc - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1) * 1_000
+    return _offset_ns(value, info, what)
+
+
+def _offset_ns(value: timedelta | str, info: TraceInfo, what: str) -> int:
+    try:
+        offset = duration_ns(value, what)
+    except ValueError as error:
+        raise ValueError(f"{error}, or a date and time as in {_iso(info.begin_ns)}") from None
+    return (info.end_ns if offset < 0 else info.begin_ns) + offset
+
+
+def _iso(time_ns: int) -> str:
+    return (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=time_ns // 1_000)).isoformat()
