@@ -75,6 +75,12 @@ pub struct TraceFormatError {
     pub message: String,
 }
 
+impl From<arrow_schema::ArrowError> for IrqtraceError {
+    fn from(error: arrow_schema::ArrowError) -> Self {
+        Self::TraceFormat(TraceFormatError { path: "a table in memory".to_owned(), message: error.to_string() })
+    }
+}
+
 /// A request that makes no sense on this machine; the message names what would.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -8,13 +8,64 @@
 //! Nothing in here knows of Python. Clocks and sources are passed in, so that tests need neither a sleep nor a
 //! real `/proc`.
 
+pub mod block;
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod clock;
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod costs;
+mod config;
+mod cpulist;
 pub mod engine;
 mod error;
+mod host;
+pub mod ledger;
 mod line;
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod live;
+mod meta;
+#[cfg(not(all(target_os = "linux", feature = "live")))]
+mod not_live;
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod os;
+mod pace;
 pub mod parse;
+pub mod plan;
+mod record;
+pub mod recording;
+pub mod replay;
+pub mod sampler;
+pub mod select;
+mod snapshot;
 pub mod source;
+mod store;
 mod time;
+mod trace;
+pub mod track;
+mod warning;
 
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub use clock::SystemClock;
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub use costs::{ReadCost, read_costs};
+pub use config::Config;
+pub use cpulist::{format_cpulist, parse_cpulist};
 pub use error::{ConfigError, IrqtraceError, ParseError, SourceUnavailable, TraceFormatError};
+pub use host::HostFacts;
 pub use line::{EngineName, Group, Kind, Line};
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub use live::open;
+pub use meta::{
+    CellColumns, Cost, GroupMeta, IrqChoice, LineMeta, META_KEY, Mark, Meta, Previous, SCHEMA_VERSION, Settings,
+};
+#[cfg(not(all(target_os = "linux", feature = "live")))]
+pub use not_live::{ReadCost, can_dma_latency, can_fifo, open, read_costs};
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub use os::{PrivilegeRequest, Privileges, can_dma_latency, can_fifo, check_pin};
+pub use record::{TraceWriter, write_flat};
+pub use snapshot::Snapshot;
 pub use time::{Clock, ClockAnchor, ManualClock, MonoNs, Window};
+pub use trace::{Cells, Chunk, ChunkBuilder, Flattener, NO_CPU, Reads, Trace, conform, schema};
+pub use warning::{Occurrence, Warning, WarningType, Warnings};
+
+/// Whether this build can sample the running kernel.
+pub const LIVE: bool = cfg!(all(target_os = "linux", feature = "live"));

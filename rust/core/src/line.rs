@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ConfigError;
+
 /// What a counter row counts. The order is the order of rows in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -26,6 +28,16 @@ impl Kind {
             Self::Arch => "arch",
             Self::Softirq => "softirq",
         }
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+            ConfigError(format!("kinds: there is no kind {text:?}; there are {}", Self::ALL.map(Self::as_str).join(", ")))
+        })
     }
 }
 

@@ -1,3 +1,35 @@
-//! The extension module `irqtrace._core`: converts, delegates and maps errors.
+//! The extension module `irqtrace._core`: it converts, delegates and maps errors, and computes nothing.
+
+mod counts;
+mod errors;
+mod functions;
+mod sampler;
+mod trace;
+
+/// The Rust core: sampling, parsing and writing.
 #[pyo3::pymodule]
-mod _core {}
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::counts::Counts;
+    #[pymodule_export]
+    use crate::functions::{
+        ReadCost, can_dma_latency, can_fifo, host_facts, read_costs, replay, snapshot, write_trace,
+    };
+    #[pymodule_export]
+    use crate::sampler::{Progress, Sampler};
+    #[pymodule_export]
+    use crate::trace::{Stream, Trace};
+
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "Python's name for it")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    /// Whether this build can sample the running kernel.
+    #[pymodule_export]
+    const LIVE: bool = irqtrace_core::LIVE;
+
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) {}
+}

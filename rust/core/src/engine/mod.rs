@@ -3,9 +3,22 @@
 //! An engine reads one or more groups at a time and says which cells changed. The text files are one engine, single
 //! sysfs lines another; a binary kernel interface or BPF maps plug in here.
 
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod sysfs;
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod chosen;
+mod text;
+
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub use chosen::ChosenLines;
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub use sysfs::{RefusedLine, SysfsLines};
+
 use crate::parse::Layout;
 use crate::source::ReadError;
-use crate::{Clock, Group, ParseError, Window};
+use crate::{Clock, Group, Line, ParseError, Window};
+
+pub use text::TextEngine;
 
 /// A cell that changed, and its new count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +55,11 @@ pub trait Engine: Send {
     ///
     /// None of the readings is of use then, and the next successful one reports every cell.
     fn read(&mut self, due: u32, clock: &dyn Clock, readings: &mut [Reading]) -> Result<(), EngineError>;
+
+    /// Lines of the group's last layout that print more numbers than there are CPUs to give them to.
+    fn extra_numbers(&self, _group: usize) -> Vec<Line> {
+        Vec::new()
+    }
 }
 
 /// Why there is no reading.

@@ -4,7 +4,19 @@
 //! they were, [`Incremental`] finds the cells that changed by comparing the new text with the previous one, and parses
 //! only those. Anything unexpected goes back to the strict parser. The two always agree.
 
+mod describe;
+mod difference;
+mod header;
+mod incremental;
+mod names;
+mod number;
+mod rows;
+mod strict;
+
 use crate::Line;
+
+pub use incremental::{Incremental, Update};
+pub use strict::{Parsed, parse};
 
 /// Which of the two files a text is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,15 @@
 //! Where texts come from: bytes, and the window in which they were read.
 
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod chunks;
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub(crate) mod proc;
+mod replay;
+
+#[cfg(all(target_os = "linux", feature = "live"))]
+pub use proc::ProcText;
+pub use replay::ReplayText;
+
 use crate::{Clock, SourceUnavailable, Window};
 
 /// A kernel text that can be read again and again.
@@ -25,4 +35,16 @@ pub enum ReadError {
     /// A captured sequence has ended.
     #[error("the captured texts have ended")]
     End,
+}
+
+/// Why the running kernel cannot be sampled by a build that is not for Linux, or was made without the feature `live`.
+#[must_use]
+pub fn not_live(path: &str) -> SourceUnavailable {
+    SourceUnavailable {
+        path: path.to_owned(),
+        reason: "this build of irqtrace cannot sample: it is not for Linux, or was made without it".to_owned(),
+        help: "sample on a Linux machine and open the trace here; captured texts can be read and replayed anywhere"
+            .to_owned(),
+        errno: 0,
+    }
 }

@@ -1,0 +1,104 @@
+//! What parsing costs, beside a plain comparison of the same texts. All measurements take turns, round by round; each
+//! result is a median: `name value unit ratio`.
+//!
+//! The ratio of incremental parses is to the comparison, that of the strict parse to the target of 500 MB/s.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use irqtrace_core::parse::{Incremental, TextKind, parse};
+use irqtrace_textgen::{big_interrupts, bump};
+
+const ROUNDS: usize = 31;
+/// The small text is parsed this often per measurement: one parse is near the clock's own cost.
+const SMALL_REPEATS: u32 = 1000;
+
+/// Two versions of one text, and a parser that has seen the first.
+struct Pair {
+    texts: [Vec<u8>; 2],
+    parser: Incremental,
+    shown: usize,
+}
+
+impl Pair {
+    fn new(text: Vec<u8>, changed: usize) -> Self {
+        let mut other = text.clone();
+        assert_eq!(bump(&mut other, changed, 7), changed);
+        let mut parser = Incremental::new(TextKind::Interrupts, "bench");
+        parser.update(&text, &mut Vec::new()).expect("a generated text parses");
+        Self { texts: [text, other], parser, shown: 0 }
+    }
+
+    /// Goes to the other version and says how many cells changed.
+    fn turn(&mut self, changes: &mut Vec<irqtrace_core::engine::Change>) -> usize {
+        self.shown = 1 - self.shown;
+        self.parser.update(&self.texts[self.shown], changes).expect("a generated text parses");
+        changes.len()
+    }
+}
+
+fn ns(work: impl FnOnce()) -> f64 {
+    let begin = Instant::now();
+    work();
+    begin.elapsed().as_secs_f64() * 1e9
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() {
+    let text = big_interrupts(1152, 1050, 1);
+    let (len, mb) = (text.len(), text.len() as f64 / 1e6);
+    let cells = parse(&text, TextKind::Interrupts, "bench").expect("a generated text parses").counts.len();
+    let copy = text.clone();
+    let mut sparse = Pair::new(text.clone(), cells / 100);
+    let mut still = Pair::new(text.clone(), 0);
+    let small_text = big_interrupts(2, 36, 1);
+    let (small_len, small_copy) = (small_text.len(), small_text.clone());
+    let mut small = Pair::new(small_text.clone(), 4);
+    let mut changes = Vec::with_capacity(cells);
+
+    let mut results: [Vec<f64>; 6] = Default::default();
+    for _ in 0..ROUNDS {
+        // The first comparison of a round brings both copies back into the cache.
+        black_box(black_box(&text) == black_box(&copy));
+        results[0].push(ns(|| {
+            black_box(black_box(&text) == black_box(&copy));
+        }));
+        for (result, pair) in [(1, &mut sparse), (2, &mut still)] {
+            pair.turn(&mut changes);
+            results[result].push(ns(|| {
+                black_box(pair.turn(&mut changes));
+            }));
+        }
+        results[3].push(ns(|| {
+            black_box(parse(black_box(&text), TextKind::Interrupts, "bench").is_ok());
+        }));
+        let repeats = f64::from(SMALL_REPEATS);
+        results[4].push(
+            ns(|| {
+                (0..SMALL_REPEATS).for_each(|_| {
+                    black_box(black_box(&small_text) == black_box(&small_copy));
+                })
+            }) / repeats,
+        );
+        results[5].push(
+            ns(|| {
+                (0..SMALL_REPEATS).for_each(|_| {
+                    black_box(small.turn(&mut changes));
+                })
+            }) / repeats,
+        );
+    }
+    let [compare, sparse, still, strict, small_compare, small] = results.map(median);
+
+    println!("# one core; texts of {len} bytes ({cells} cells) and {small_len} bytes; {ROUNDS} interleaved rounds");
+    println!("compare_big {:.3} ms 1.00", compare / 1e6);
+    println!("incremental_big_1_percent {:.3} ms {:.2}", sparse / 1e6, sparse / compare);
+    println!("incremental_big_unchanged {:.3} ms {:.2}", still / 1e6, still / compare);
+    println!("strict_big {:.0} MB/s {:.2}", mb * 1e9 / strict, mb * 1e9 / strict / 500.0);
+    println!("compare_small {small_compare:.0} ns 1.00");
+    println!("incremental_small_4_changes {small:.0} ns {:.2}", small / small_compare);
+}

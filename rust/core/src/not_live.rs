@@ -1,0 +1,52 @@
+//! What a build answers that cannot sample: not for Linux, or without the feature `live`.
+
+use std::path::Path;
+
+use crate::recording::Recording;
+use crate::source::not_live;
+use crate::{Config, IrqtraceError, Kind, SourceUnavailable};
+
+/// Cannot record.
+///
+/// # Errors
+///
+/// Always.
+pub fn open(config: Config) -> Result<Recording, IrqtraceError> {
+    let Config { procfs, .. } = config;
+    Err(not_live(&procfs.display().to_string()).into())
+}
+
+/// The cost of one read of one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadCost {
+    /// What was read.
+    pub source: &'static str,
+    /// The file.
+    pub path: String,
+    /// The kinds that such a read serves.
+    pub kinds: &'static [Kind],
+    /// The length of the text.
+    pub bytes: usize,
+    /// The median, in nanoseconds.
+    pub median_ns: i64,
+    /// The longest, in nanoseconds.
+    pub worst_ns: i64,
+}
+
+/// Why nothing can be read.
+#[must_use]
+pub fn read_costs(procfs: &Path, _sysfs: &Path, _reads: usize) -> Vec<Result<ReadCost, SourceUnavailable>> {
+    vec![Err(not_live(&procfs.display().to_string()))]
+}
+
+/// Why `SCHED_FIFO` may not be used.
+#[must_use]
+pub fn can_fifo() -> Option<String> {
+    Some("this build of irqtrace cannot sample".to_owned())
+}
+
+/// Why `/dev/cpu_dma_latency` may not be opened.
+#[must_use]
+pub fn can_dma_latency() -> Option<String> {
+    can_fifo()
+}

@@ -1,0 +1,32 @@
+//! The header: `CPU0       CPU1       CPU4`.
+
+/// A token that is no CPU id: where it begins in the line, and what is wrong with it.
+pub(super) struct BadHeader {
+    pub(super) offset: usize,
+    pub(super) message: String,
+}
+
+/// Whether a line without a colon means to be a header.
+pub(super) fn is_header(line: &[u8]) -> bool {
+    line.trim_ascii_start().starts_with(b"CPU")
+}
+
+/// The CPU ids of a header line.
+pub(super) fn cpu_ids(line: &[u8]) -> Result<Vec<u16>, BadHeader> {
+    let mut ids = Vec::new();
+    let mut offset = 0;
+    for token in line.split(u8::is_ascii_whitespace) {
+        if !token.is_empty() {
+            let bad = |what| BadHeader { offset, message: format!("{what} in the header: {}", token.escape_ascii()) };
+            let id = token.strip_prefix(b"CPU").and_then(super::number::digits).ok_or_else(|| bad("not a CPU"))?;
+            ids.push(u16::try_from(id).map_err(|_| bad("CPU id beyond 65535"))?);
+        }
+        offset += token.len() + 1;
+    }
+    let mut sorted = ids.clone();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(BadHeader { offset: 0, message: format!("CPU{} twice in the header", pair[0]) }),
+        None => Ok(ids),
+    }
+}

@@ -1,0 +1,314 @@
+//! The rows of a text: where each label, count and description stands.
+//!
+//! The counts of one row are tokens of digits between blanks. The kernel prints them right-aligned, [`STRIDE`] bytes
+//! apart; that column is needed to tell a further count from text that begins with digits, and the last count from a
+//! chip that follows it without a blank (`1900GIC-0`).
+
+use std::ops::Range;
+
+use super::TextKind;
+use super::header::{BadHeader, cpu_ids, is_header};
+use super::number::{STRIDE, digits, field, stride_field};
+use crate::{Kind, ParseError};
+
+/// Where the counts of a row end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// The first at this offset, each further one [`STRIDE`] after it.
+    Strided(usize),
+    /// At the offsets in [`Rows::ends`] from this index on.
+    Listed(usize),
+}
+
+/// Which CPUs the counts of a row belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Columns {
+    /// One for each CPU of the header; or none at all.
+    Cpus,
+    /// A lone number under several CPUs.
+    Lone,
+    /// More than the header has CPUs.
+    Extra,
+}
+
+/// One counter row.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) kind: Kind,
+    pub(super) number: Option<u32>,
+    /// The first byte of the row's line.
+    pub(super) begin: usize,
+    pub(super) label: Range<usize>,
+    /// From after the colon to the end of the last count.
+    pub(super) fields: Range<usize>,
+    pub(super) ends: Ends,
+    pub(super) columns: Columns,
+    /// Index of the first count, and after the last.
+    pub(super) cells: Range<usize>,
+    /// What follows the counts, without the blanks around it.
+    pub(super) tail: Range<usize>,
+}
+
+/// The rows of a text, and its counts.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) cpus: Vec<u16>,
+    pub(super) rows: Vec<Row>,
+    pub(super) counts: Vec<u64>,
+    pub(super) ends: Vec<usize>,
+}
+
+/// What is wrong with a row, before line and path are known.
+struct Bad {
+    offset: usize,
+    message: String,
+}
+
+impl Bad {
+    fn new(offset: usize, message: impl Into<String>) -> Self {
+        Self { offset, message: message.into() }
+    }
+}
+
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+/// Finds the rows of a text.
+pub(super) fn rows(text: &[u8], kind: TextKind, path: &str) -> Result<Rows, ParseError> {
+    let (mut begin, mut line) = (0, 1);
+    let mut scan = Scan {
+        text,
+        kind,
+        header_seen: false,
+        // A cell takes a stride nearly everywhere: what follows allocates once.
+        found: Rows { counts: Vec::with_capacity(text.len() / STRIDE + 1), ..Rows::default() },
+    };
+    while begin < text.len() {
+        match scan.line(begin) {
+            Ok(end) => begin = end + 1,
+            Err(Bad { offset, message }) => return Err(ParseError { path: path.into(), line, offset, message }),
+        }
+        line += 1;
+    }
+    if scan.found.rows.is_empty() {
+        let message = if scan.header_seen { "header without rows" } else { "empty" };
+        return Err(ParseError { path: path.into(), line, offset: text.len(), message: message.into() });
+    }
+    Ok(scan.found)
+}
+
+struct Scan<'a> {
+    text: &'a [u8],
+    kind: TextKind,
+    header_seen: bool,
+    found: Rows,
+}
+
+impl Scan<'_> {
+    /// Takes the line that begins at `begin`; returns where it ends.
+    fn line(&mut self, begin: usize) -> Result<usize, Bad> {
+        let first = self.skip_blanks(begin);
+        let rest = &self.text[first..];
+        let stop = rest.iter().position(|&byte| matches!(byte, b':' | b'\n')).map_or(self.text.len(), |at| first + at);
+        if self.text.get(stop) == Some(&b':') {
+            if self.found.cpus.is_empty() {
+                self.found.cpus.push(0);
+            }
+            return self.row(begin, first..stop);
+        }
+        let line = &self.text[begin..stop];
+        if first == stop {
+            return Ok(stop);
+        }
+        if !self.found.cpus.is_empty() {
+            return Err(Bad::new(first, "a row needs a label and a colon"));
+        }
+        if !is_header(line) {
+            return Err(Bad::new(first, "neither a header of CPUs nor a row with a label and a colon"));
+        }
+        self.header_seen = true;
+        self.found.cpus = cpu_ids(line).map_err(|BadHeader { offset, message }| Bad::new(begin + offset, message))?;
+        Ok(stop)
+    }
+
+    /// Takes the row with this label; returns where its line ends.
+    fn row(&mut self, begin: usize, label: Range<usize>) -> Result<usize, Bad> {
+        let (kind, number) = self.label(&label)?;
+        let start = label.end + 1;
+        let first_cell = self.found.counts.len();
+        let cpus = self.found.cpus.len();
+        let (ends, mut end) = match self.strided_counts(start, cpus) {
+            Some(first_end) => (Ends::Strided(first_end), first_end + (cpus - 1) * STRIDE),
+            None => self.listed_counts(start, cpus)?,
+        };
+        if self.found.counts.len() - first_cell == cpus {
+            end = self.extra_counts(end, ends)?;
+        }
+        let rest = &self.text[end..];
+        let line_end = rest.iter().position(|&byte| byte == b'\n').map_or(self.text.len(), |at| end + at);
+        let tail_start = self.skip_blanks(end);
+        let blanks = self.text[tail_start..line_end].iter().rev().take_while(|&&byte| is_blank(byte)).count();
+        let tail = tail_start..line_end - blanks;
+        let cells = first_cell..self.found.counts.len();
+        let columns = columns(kind, cells.len(), cpus, tail.is_empty()).map_err(|message| Bad::new(end, message))?;
+        self.found.rows.push(Row { kind, number, begin, label, fields: start..end, ends, columns, cells, tail });
+        Ok(line_end)
+    }
+
+    /// The kind and number that a label stands for.
+    fn label(&self, label: &Range<usize>) -> Result<(Kind, Option<u32>), Bad> {
+        let bytes = self.text[label.clone()].trim_ascii_end();
+        if bytes.is_empty() {
+            return Err(Bad::new(label.start, "a row without a label"));
+        }
+        if bytes.iter().any(|&byte| is_blank(byte)) && !is_numbered_word(bytes) {
+            return Err(Bad::new(label.start, "a label with blanks inside"));
+        }
+        if self.kind == TextKind::Softirqs {
+            return Ok((Kind::Softirq, None));
+        }
+        if !bytes.iter().all(u8::is_ascii_digit) {
+            return Ok((Kind::Arch, None));
+        }
+        match digits(bytes).and_then(|number| u32::try_from(number).ok()) {
+            Some(number) => Ok((Kind::Irq, Some(number))),
+            None => Err(Bad::new(label.start, "an interrupt number that does not fit in 32 bits")),
+        }
+    }
+
+    /// Takes one count per CPU where they stand in the kernel's columns, and says where the first ends. The rule is
+    /// that of [`Self::listed_counts`], only faster.
+    fn strided_counts(&mut self, start: usize, cpus: usize) -> Option<usize> {
+        // Where an IPI label takes the place of the blank, the first column is one narrower.
+        let (first_end, first) = [start + STRIDE, start + STRIDE - 1]
+            .into_iter()
+            .find_map(|end| Some((end, field(self.text.get(start..end)?)?)))?;
+        let end = first_end + (cpus - 1) * STRIDE;
+        let fields = self.text.get(first_end..end)?;
+        let before = self.found.counts.len();
+        self.found.counts.push(first);
+        if strides(fields, &mut self.found.counts).is_none() || self.is_inside_number(end) {
+            self.found.counts.truncate(before);
+            return None;
+        }
+        Some(first_end)
+    }
+
+    /// Whether a token of digits alone goes on over the end of a column.
+    fn is_inside_number(&self, end: usize) -> bool {
+        self.text.get(end).is_some_and(u8::is_ascii_digit) && {
+            let after = self.text[end..].iter().position(|byte| !byte.is_ascii_digit());
+            after.is_none_or(|at| matches!(self.text[end + at], b'\n') || is_blank(self.text[end + at]))
+        }
+    }
+
+    /// Takes up to one count per CPU, wherever they stand.
+    fn listed_counts(&mut self, start: usize, cpus: usize) -> Result<(Ends, usize), Bad> {
+        let listed = self.found.ends.len();
+        let mut end = start;
+        for column in 0..cpus {
+            let token = self.token(end);
+            let bytes = &self.text[token.clone()];
+            let stop = if !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit) {
+                token.end
+            } else if column + 1 == cpus
+                && let Some(stop) = self.glued_end(&token, column, start, end)
+            {
+                stop
+            } else {
+                break;
+            };
+            self.push_count(token.start..stop)?;
+            self.found.ends.push(stop);
+            end = stop;
+        }
+        Ok((Ends::Listed(listed), end))
+    }
+
+    /// Where the last count ends if text follows it without a blank: at its column, if all before that is digits.
+    fn glued_end(&self, token: &Range<usize>, column: usize, start: usize, previous_end: usize) -> Option<usize> {
+        let columns = if column == 0 { [start + STRIDE, start + STRIDE - 1] } else { [previous_end + STRIDE; 2] };
+        columns.into_iter().find(|&stop| {
+            token.start < stop && stop < token.end && self.text[token.start..stop].iter().all(u8::is_ascii_digit)
+        })
+    }
+
+    /// Takes counts beyond those of the header's CPUs: digits alone that end at the next columns.
+    fn extra_counts(&mut self, mut end: usize, ends: Ends) -> Result<usize, Bad> {
+        loop {
+            let token = self.token(end);
+            let is_count = end < token.start
+                && token.start < token.end
+                && token.end == end + STRIDE
+                && self.text[token.clone()].iter().all(u8::is_ascii_digit);
+            if !is_count {
+                return Ok(end);
+            }
+            end = token.end;
+            self.push_count(token)?;
+            if let Ends::Listed(_) = ends {
+                self.found.ends.push(end);
+            }
+        }
+    }
+
+    fn push_count(&mut self, token: Range<usize>) -> Result<(), Bad> {
+        let count = digits(&self.text[token.clone()]);
+        self.found.counts.push(count.ok_or_else(|| Bad::new(token.start, "a count that does not fit in 64 bits"))?);
+        Ok(())
+    }
+
+    fn skip_blanks(&self, from: usize) -> usize {
+        from + self.text[from..].iter().take_while(|&&byte| is_blank(byte)).count()
+    }
+
+    /// The next run of bytes that are neither blank nor the end of the line; empty at that end.
+    fn token(&self, from: usize) -> Range<usize> {
+        let start = self.skip_blanks(from);
+        let ends = |&&byte: &&u8| byte != b'\n' && !is_blank(byte);
+        start..start + self.text[start..].iter().take_while(ends).count()
+    }
+}
+
+/// Two words of letters and of digits, as m68k labels its lines: `auto  4`.
+fn is_numbered_word(label: &[u8]) -> bool {
+    let letters = label.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    letters > 0 && label[letters..].trim_ascii_start().iter().all(u8::is_ascii_digit)
+}
+
+/// The counts of whole columns. Nearly all are zero, so these are taken eight at a time.
+fn strides(fields: &[u8], counts: &mut Vec<u64>) -> Option<()> {
+    const RUN: usize = 8;
+    const ZEROS: [[u8; STRIDE]; RUN] = [*b"          0"; RUN];
+    let (runs, rest) = fields.as_chunks::<{ RUN * STRIDE }>();
+    for run in runs {
+        if run == ZEROS.as_flattened() {
+            counts.extend_from_slice(&[0; RUN]);
+        } else {
+            for column in run.as_chunks::<STRIDE>().0 {
+                counts.push(column_count(column)?);
+            }
+        }
+    }
+    for column in rest.as_chunks::<STRIDE>().0 {
+        counts.push(column_count(column)?);
+    }
+    Some(())
+}
+
+/// The count of a column that does not touch the one before it.
+fn column_count(column: &[u8; STRIDE]) -> Option<u64> {
+    if column[0] == b' ' { stride_field(column) } else { None }
+}
+
+/// Which CPUs `counts` numbers belong to, if they can be told.
+fn columns(kind: Kind, counts: usize, cpus: usize, nothing_follows: bool) -> Result<Columns, String> {
+    match counts {
+        0 if kind == Kind::Arch && !nothing_follows => Ok(Columns::Cpus),
+        _ if counts == cpus => Ok(Columns::Cpus),
+        1 if kind == Kind::Arch && nothing_follows => Ok(Columns::Lone),
+        _ if kind == Kind::Arch && counts > cpus => Ok(Columns::Extra),
+        _ => Err(format!("{counts} counts in a row under a header of {cpus} CPUs")),
+    }
+}

@@ -1,0 +1,495 @@
+//! A recording under way: the sampler's thread, the collector's thread between it and the reader, and what others may
+//! ask of both.
+//!
+//! The sampler shares nothing with others but two lock-free rings of blocks and the atomics of [`Control`]. Everything
+//! else is between the collector and the reader, under a lock that the sampler never takes.
+
+use std::any::Any;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::block::Block;
+use crate::engine::EngineError;
+use crate::ledger::{Counts, Facts};
+use crate::sampler::{Control, Outlet, Plan, Sampler};
+use crate::source::ReadError;
+use crate::store::Store;
+use crate::trace::Trace;
+use crate::{Clock, ConfigError, HostFacts, IrqtraceError, Settings, TraceWriter, WarningType};
+
+/// So many blocks go round between sampler and collector.
+const BLOCKS: usize = 8;
+
+/// Room of a block for cells and for reads: at 1 kHz on a small machine, about a second's.
+const BLOCK_CELLS: usize = 16_384;
+const BLOCK_READS: usize = 4_096;
+
+/// How often the clocks are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Takes, on the sampler's thread, the privileges asked for; they are held until what it returns is dropped.
+pub type Prepare = Box<dyn FnOnce() -> Result<Box<dyn Any>, IrqtraceError> + Send>;
+
+/// What makes a recording, besides the [`Plan`] of its samples.
+pub struct Setup {
+    /// The machine.
+    pub host: HostFacts,
+    /// What was asked for, for the metadata.
+    pub settings: Settings,
+    /// The file; without one, rows stay in memory.
+    pub file: Option<TraceWriter>,
+    /// Bytes of rows to keep in memory.
+    pub memory_limit: usize,
+    /// At that limit the recording ends; else samples are missed until somebody takes a batch.
+    pub stop_at_memory_limit: bool,
+    /// The sampler thread's own preparation.
+    pub prepare: Prepare,
+}
+
+/// How far a recording is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Time since the start.
+    pub elapsed_ns: i64,
+    /// Grid points up to the newest sample.
+    pub samples: u64,
+    /// Readings of groups.
+    pub reads: u64,
+    /// Grid points that were due for some group and not read.
+    pub missed: u64,
+    /// Rows that the collector has got.
+    pub rows: u64,
+    /// Bytes in the file.
+    pub file_bytes: u64,
+    /// Bytes of rows in memory.
+    pub memory_bytes: usize,
+    /// How late the newest sample was.
+    pub late_last_ns: i64,
+}
+
+/// A recording, from before its start until after its end.
+pub struct Recording {
+    shared: Arc<Shared>,
+    stage: Mutex<Stage>,
+}
+
+enum Stage {
+    Ready(Box<(Plan, Setup)>),
+    Started(Option<JoinHandle<()>>),
+}
+
+struct Shared {
+    control: Control,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// A block came, or the end.
+    changed: Condvar,
+    collector: Mutex<Option<Thread>>,
+}
+
+#[derive(Default)]
+struct State {
+    store: Option<Store>,
+    began: i64,
+    /// Something came since the last batch.
+    fresh: bool,
+    ended: bool,
+    error: Option<IrqtraceError>,
+}
+
+/// A lock is poisoned only if a thread panicked in it: what it guards is still whole then, as each step is.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Recording {
+    /// A recording that is ready to start.
+    #[must_use]
+    pub fn new(plan: Plan, setup: Setup, clock: Arc<dyn Clock>) -> Self {
+        let shared = Shared {
+            control: Control::default(),
+            clock,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            collector: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared), stage: Mutex::new(Stage::Ready(Box::new((plan, setup)))) }
+    }
+
+    /// Starts sampling.
+    ///
+    /// # Errors
+    ///
+    /// Where a privilege that was asked for is refused, no thread can be had, or it was started before.
+    pub fn start(&self) -> Result<(), IrqtraceError> {
+        let mut stage = lock(&self.stage);
+        let Stage::Ready(ready) = std::mem::replace(&mut *stage, Stage::Started(None)) else {
+            return Err(ConfigError("a sampler starts once; make another".into()).into());
+        };
+        let (plan, setup) = *ready;
+        let Setup { host, settings, file, memory_limit, stop_at_memory_limit, prepare } = setup;
+        let groups: Vec<_> = plan.groups.iter().map(|group| (group.group, group.every)).collect();
+        let interval_ns = plan.interval_ns;
+        let (full, from_sampler) = RingBuffer::new(BLOCKS);
+        let (mut to_sampler, empty) = RingBuffer::new(BLOCKS);
+        for _ in 0..BLOCKS {
+            // The ring has room for all of them.
+            let _ = to_sampler.push(Box::new(Block::with_capacity(BLOCK_CELLS, BLOCK_READS, groups.len())));
+        }
+        let (tell, told) = mpsc::channel();
+        let sampling = Sampling { shared: self.shared.clone(), plan, prepare, full, empty, tell };
+        let sampler = spawn("irqtrace-sample", move || sampling.run())?;
+        // The sampler's thread answers once and early: with its start, or with what was refused. It ends without an
+        // answer only by a panic.
+        let Ok(started) = told.recv() else {
+            return Err(ConfigError("the sampler's thread ended before it began".into()).into());
+        };
+        let (t0, anchor) = started?;
+        let facts = Facts { interval_ns, t0, groups, host, settings, anchor };
+        {
+            let mut state = lock(&self.shared.state);
+            state.began = t0;
+            state.store = Some(Store::new(facts, file));
+        }
+        let collecting = Collecting {
+            shared: self.shared.clone(),
+            from_sampler,
+            to_sampler,
+            sampler: Some(sampler),
+            memory_limit,
+            stop_at_memory_limit,
+        };
+        *stage = Stage::Started(Some(spawn("irqtrace-collect", move || collecting.run())?));
+        Ok(())
+    }
+
+    /// Ends sampling, and waits until everything is in its place.
+    ///
+    /// # Errors
+    ///
+    /// What ended the recording before; it is told once.
+    pub fn stop(&self) -> Result<(), IrqtraceError> {
+        self.shared.control.stop.store(true, Ordering::Relaxed);
+        self.shared.wake_collector();
+        let collector = match &mut *lock(&self.stage) {
+            Stage::Ready(_) => return Ok(()),
+            Stage::Started(collector) => collector.take(),
+        };
+        if let Some(collector) = collector {
+            // Its panic, were there one, has been reported by the thread itself.
+            let _ = collector.join();
+        }
+        lock(&self.shared.state).error.take().map_or(Ok(()), Err)
+    }
+
+    /// Waits until the recording has ended by itself, or until the time is over: whether it has ended.
+    #[must_use]
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let state = lock(&self.shared.state);
+        let (state, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(state, timeout, |state| !state.ended)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.ended
+    }
+
+    /// The rows since the last batch: as soon as there are some, or none when the time is over or the end has come.
+    ///
+    /// # Errors
+    ///
+    /// Before the start.
+    pub fn next_batch(&self, timeout: Duration) -> Result<Option<Trace>, IrqtraceError> {
+        let state = lock(&self.shared.state);
+        let (mut state, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(state, timeout, |state| !state.fresh && !state.ended)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.fresh = false;
+        let store = state.store.as_mut().ok_or_else(not_started)?;
+        let batch = if store.has_reads() { Some(store.take()?) } else { None };
+        drop(state);
+        // It may have been waiting for memory.
+        self.shared.wake_collector();
+        Ok(batch)
+    }
+
+    /// Whether the recording has ended and every row of it was taken.
+    #[must_use]
+    pub fn exhausted(&self) -> bool {
+        let state = lock(&self.shared.state);
+        state.ended && !state.store.as_ref().is_some_and(Store::has_reads)
+    }
+
+    /// All rows up to now that were not taken as batches.
+    ///
+    /// # Errors
+    ///
+    /// Before the start.
+    pub fn trace(&self) -> Result<Trace, IrqtraceError> {
+        let state = self.caught_up();
+        Ok(state.store.as_ref().ok_or_else(not_started)?.trace()?)
+    }
+
+    /// The counts of the newest reads.
+    ///
+    /// # Errors
+    ///
+    /// Before the start.
+    pub fn counts(&self) -> Result<Counts, IrqtraceError> {
+        let state = self.caught_up();
+        Ok(state.store.as_ref().ok_or_else(not_started)?.ledger.counts())
+    }
+
+    /// Names this instant in the trace.
+    ///
+    /// # Errors
+    ///
+    /// Before the start.
+    pub fn mark(&self, text: &str) -> Result<(), IrqtraceError> {
+        let now = self.shared.clock.now();
+        let sample = self.shared.control.sample.load(Ordering::Relaxed);
+        let mut state = lock(&self.shared.state);
+        state.store.as_mut().ok_or_else(not_started)?.ledger.mark(sample, now, text.to_owned());
+        Ok(())
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let control = &self.shared.control;
+        let state = lock(&self.shared.state);
+        let Some(store) = &state.store else { return Progress::default() };
+        Progress {
+            elapsed_ns: self.shared.clock.now() - state.began,
+            samples: u64::try_from(control.sample.load(Ordering::Relaxed) + 1).unwrap_or(0),
+            reads: control.reads.load(Ordering::Relaxed),
+            missed: control.missed.load(Ordering::Relaxed),
+            rows: store.rows(),
+            file_bytes: store.file_bytes(),
+            memory_bytes: store.memory_bytes(),
+            late_last_ns: control.late_ns.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The state with everything in it that was sampled before the call, as far as it can be had: a reader that is too
+    /// slow has to take batches first.
+    fn caught_up(&self) -> MutexGuard<'_, State> {
+        let newest = self.shared.control.sample.load(Ordering::Relaxed);
+        self.shared.control.flush.store(true, Ordering::Relaxed);
+        let behind = |state: &mut State| {
+            !state.ended && state.store.as_ref().is_some_and(|store| store.ledger.newest_sample() < newest)
+        };
+        let state = lock(&self.shared.state);
+        let waited = self.shared.changed.wait_timeout_while(state, LOOK_EVERY, behind);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // Nobody is left to tell.
+        let _ = self.stop();
+    }
+}
+
+impl Shared {
+    fn wake_collector(&self) {
+        if let Some(collector) = &*lock(&self.collector) {
+            collector.unpark();
+        }
+    }
+}
+
+fn not_started() -> IrqtraceError {
+    ConfigError("the sampler has not been started".into()).into()
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, IrqtraceError> {
+    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|source| IrqtraceError::Privilege {
+        what: "a thread for sampling".to_owned(),
+        help: "raise the limit of processes (ulimit -u)".to_owned(),
+        source,
+    })
+}
+
+/// What the sampler's thread needs.
+struct Sampling {
+    shared: Arc<Shared>,
+    plan: Plan,
+    prepare: Prepare,
+    full: Producer<Box<Block>>,
+    empty: Consumer<Box<Block>>,
+    tell: mpsc::Sender<Result<(i64, crate::ClockAnchor), IrqtraceError>>,
+}
+
+type Sampled = (Option<Box<Block>>, Result<(), EngineError>);
+
+impl Sampling {
+    fn run(self) -> Sampled {
+        let Self { shared, plan, prepare, full, empty, tell } = self;
+        let privileges = match prepare() {
+            Ok(privileges) => privileges,
+            Err(error) => {
+                // The starting thread waits for this; were it gone, there would be nobody to tell.
+                let _ = tell.send(Err(error));
+                return (None, Ok(()));
+            }
+        };
+        let anchor = shared.clock.anchor();
+        let mut sampler = match Sampler::new(plan, shared.clock.clone(), anchor) {
+            Ok(sampler) => sampler,
+            Err(error) => {
+                let _ = tell.send(Err(error.into()));
+                return (None, Ok(()));
+            }
+        };
+        let _ = tell.send(Ok((sampler.t0(), anchor)));
+        let mut outlet = Rings { full, empty, collector: None, shared: &shared };
+        let (block, result) = sampler.run(&mut outlet, &shared.control);
+        drop(privileges);
+        outlet.wake();
+        (Some(block), result)
+    }
+}
+
+/// The sampler's ends of the rings.
+struct Rings<'a> {
+    full: Producer<Box<Block>>,
+    empty: Consumer<Box<Block>>,
+    collector: Option<Thread>,
+    shared: &'a Shared,
+}
+
+impl Rings<'_> {
+    fn wake(&mut self) {
+        if self.collector.is_none() {
+            self.collector = self.shared.collector.try_lock().ok().and_then(|collector| collector.clone());
+        }
+        if let Some(collector) = &self.collector {
+            collector.unpark();
+        }
+    }
+}
+
+impl Outlet for Rings<'_> {
+    fn hand_over(&mut self, block: Box<Block>) {
+        // There are no more blocks than the ring has room for.
+        let _ = self.full.push(block);
+        self.wake();
+    }
+
+    fn take_empty(&mut self) -> Option<Box<Block>> {
+        self.empty.pop().ok()
+    }
+}
+
+/// What the collector's thread needs.
+struct Collecting {
+    shared: Arc<Shared>,
+    from_sampler: Consumer<Box<Block>>,
+    to_sampler: Producer<Box<Block>>,
+    sampler: Option<JoinHandle<Sampled>>,
+    memory_limit: usize,
+    stop_at_memory_limit: bool,
+}
+
+impl Collecting {
+    fn run(mut self) {
+        *lock(&self.shared.collector) = Some(thread::current());
+        let mut looked = Instant::now();
+        loop {
+            let over = self.sampler.as_ref().is_none_or(JoinHandle::is_finished);
+            self.take_blocks(over);
+            if looked.elapsed() >= LOOK_EVERY {
+                looked = Instant::now();
+                self.look_at_clocks();
+            }
+            if over {
+                break;
+            }
+            thread::park_timeout(LOOK_EVERY.saturating_sub(looked.elapsed()));
+        }
+        self.finish();
+    }
+
+    /// Takes in what the sampler handed over, as long as there is memory for it; all of it once the sampler is `over`.
+    fn take_blocks(&mut self, over: bool) {
+        while self.from_sampler.slots() > 0 {
+            let mut state = lock(&self.shared.state);
+            let Some(store) = &mut state.store else { return };
+            if store.memory_bytes() >= self.memory_limit && !over {
+                if !self.stop_at_memory_limit {
+                    return;
+                }
+                if !self.shared.control.stop.swap(true, Ordering::Relaxed) {
+                    let detail = format!("{} MiB of rows", self.memory_limit >> 20);
+                    store.ledger.note(WarningType::MemoryLimit, detail);
+                }
+            }
+            let Ok(mut block) = self.from_sampler.pop() else { return };
+            if let Err(error) = store.add(&block) {
+                self.shared.control.stop.store(true, Ordering::Relaxed);
+                state.error.get_or_insert(error);
+            }
+            state.fresh = true;
+            drop(state);
+            block.clear();
+            let _ = self.to_sampler.push(block);
+            self.shared.changed.notify_all();
+        }
+    }
+
+    fn look_at_clocks(&self) {
+        let now = self.shared.clock.anchor();
+        if let Some(store) = &mut lock(&self.shared.state).store {
+            store.ledger.look_at_clocks(now);
+        }
+    }
+
+    /// The sampler has ended: takes in its last block, and completes the file.
+    fn finish(mut self) {
+        let sampled = self.sampler.take().and_then(|sampler| sampler.join().ok());
+        self.look_at_clocks();
+        let mut state = lock(&self.shared.state);
+        let State { store, error, .. } = &mut *state;
+        if let Some(store) = store {
+            let problem = match sampled {
+                Some((block, result)) => {
+                    let added = block.map_or(Ok(()), |block| store.add(&block));
+                    added.and(result.map_err(IrqtraceError::from)).err()
+                }
+                None => Some(ConfigError("the sampler's thread panicked".into()).into()),
+            };
+            if let Some(problem) = &problem {
+                store.ledger.note(WarningType::Incomplete, problem.to_string());
+            }
+            match error {
+                // The file could not be written: nothing of it is left behind.
+                Some(_) => store.abandon(),
+                None => *error = problem.or(store.finish().err()),
+            }
+        }
+        state.ended = true;
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+}
+
+impl From<EngineError> for IrqtraceError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Unreadable(error) => Self::Parse(error),
+            EngineError::Ended(ReadError::Unavailable(error)) => Self::Source(error),
+            EngineError::Ended(ReadError::End) => Self::Config(ConfigError("the captured texts have ended".into())),
+        }
+    }
+}

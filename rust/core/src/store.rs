@@ -1,0 +1,148 @@
+//! Where blocks end up: chunks in memory, or a file.
+
+use std::sync::Arc;
+
+use crate::block::Block;
+use crate::ledger::{Facts, Ledger};
+use crate::trace::{Cells, Chunk, ChunkBuilder, Flattener, Reads, Trace};
+use crate::{IrqtraceError, TraceFormatError, TraceWriter};
+
+/// Keeps what a sampler hands over.
+pub struct Store {
+    /// What is known besides the rows.
+    pub ledger: Ledger,
+    chunks: Vec<Arc<Chunk>>,
+    chunk_bytes: usize,
+    builder: ChunkBuilder,
+    file: Option<TraceWriter>,
+    rows: u64,
+}
+
+impl Store {
+    /// A store in memory, or one that writes to `file`.
+    #[must_use]
+    pub fn new(facts: Facts, file: Option<TraceWriter>) -> Self {
+        Self {
+            ledger: Ledger::new(facts),
+            chunks: Vec::new(),
+            chunk_bytes: 0,
+            builder: ChunkBuilder::default(),
+            file,
+            rows: 0,
+        }
+    }
+
+    /// Takes in a block's rows.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written.
+    pub fn add(&mut self, block: &Block) -> Result<(), IrqtraceError> {
+        self.ledger.add(block);
+        let (reads, cells) = (&block.reads, &block.cells);
+        if self.builder.rows() + cells.len() > ChunkBuilder::ROWS && self.builder.rows() > 0 {
+            self.end_chunk()?;
+        }
+        self.rows += cells.len() as u64;
+        self.builder.append(
+            Reads {
+                sample: &reads.sample,
+                time: &reads.time,
+                read_ns: &reads.read_ns,
+                group: &reads.group,
+                late_ns: &reads.late_ns,
+                rows: &reads.rows,
+            },
+            Cells { line: &cells.line, cpu: &cells.cpu, delta: &cells.delta },
+        );
+        Ok(())
+    }
+
+    fn end_chunk(&mut self) -> Result<(), IrqtraceError> {
+        let next = if self.file.is_some() { ChunkBuilder::default() } else { ChunkBuilder::with_capacity(ChunkBuilder::ROWS) };
+        let chunk = Arc::new(std::mem::replace(&mut self.builder, next).freeze()?);
+        match &mut self.file {
+            Some(file) => {
+                let ledger = &self.ledger;
+                let flattener = Flattener::new(ledger.host(), &ledger.groups(), ledger.lines());
+                file.write_chunk(&chunk, &flattener)?;
+            }
+            None => {
+                self.chunk_bytes += chunk.memory_bytes();
+                self.chunks.push(chunk);
+            }
+        }
+        Ok(())
+    }
+
+    /// All rows that were not taken, which stay here.
+    ///
+    /// # Errors
+    ///
+    /// Where a block was not whole: a mistake of its producer.
+    pub fn trace(&self) -> Result<Trace, TraceFormatError> {
+        let mut chunks = self.chunks.clone();
+        if self.builder.reads() > 0 {
+            chunks.push(Arc::new(self.builder.clone().freeze()?));
+        }
+        Ok(Trace { chunks, meta: Arc::new(self.ledger.meta()) })
+    }
+
+    /// All rows since the last call, which leave.
+    ///
+    /// # Errors
+    ///
+    /// Where a block was not whole: a mistake of its producer.
+    pub fn take(&mut self) -> Result<Trace, TraceFormatError> {
+        let mut chunks = std::mem::take(&mut self.chunks);
+        self.chunk_bytes = 0;
+        if self.builder.reads() > 0 {
+            chunks.push(Arc::new(std::mem::take(&mut self.builder).freeze()?));
+        }
+        Ok(Trace { chunks, meta: Arc::new(self.ledger.take()) })
+    }
+
+    /// Whether there are reads to be taken.
+    #[must_use]
+    pub fn has_reads(&self) -> bool {
+        self.builder.reads() > 0 || !self.chunks.is_empty()
+    }
+
+    /// Completes the file, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn finish(&mut self) -> Result<(), IrqtraceError> {
+        if self.file.is_some() && self.builder.reads() > 0 {
+            self.end_chunk()?;
+        }
+        match self.file.take() {
+            Some(file) => file.finish(&self.ledger.meta().to_json()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the file up; nothing of it remains.
+    pub fn abandon(&mut self) {
+        self.file = None;
+    }
+
+    /// Rows so far.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Bytes of rows in memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.chunk_bytes + self.builder.memory_bytes() + self.file.as_ref().map_or(0, TraceWriter::memory_bytes)
+    }
+
+    /// Bytes in the file so far.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.file.as_ref().map_or(0, TraceWriter::bytes_written)
+    }
+}

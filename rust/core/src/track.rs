@@ -1,0 +1,311 @@
+//! From counts to growth: one group's cells from read to read, and the rules for counts that fall.
+
+use std::collections::HashMap;
+
+use crate::block::{Block, Epoch, Event, Indirect};
+use crate::engine::{Change, Reading};
+use crate::trace::NO_CPU;
+use crate::parse::{Cell, Layout};
+use crate::{Kind, Line, Window};
+
+/// Where a u32 counter starts again.
+const WRAP: u64 = 1 << 32;
+
+/// No CPU takes more than one interrupt in so many nanoseconds: a count that seems to have wrapped by more fell.
+const NS_PER_INTERRUPT: u64 = 100;
+
+/// Gives every line of a recording its key.
+#[derive(Debug, Default)]
+pub struct LineKeys {
+    next: u32,
+}
+
+impl LineKeys {
+    fn take(&mut self) -> u32 {
+        let key = self.next;
+        self.next += 1;
+        key
+    }
+}
+
+/// Follows the cells of one group.
+pub struct Tracker {
+    group: u8,
+    kind: Kind,
+    /// The lines of the present epoch with their keys.
+    lines: Vec<(u32, Line)>,
+    cells: Vec<TrackedCell>,
+    /// For each cell its place in the order of rows (line, cpu), where that is not the order of cells.
+    rank: Option<Vec<u32>>,
+    window: Option<Window>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct TrackedCell {
+    line: u32,
+    cpu: u16,
+    /// The highest count so far, wraps aside: growth is counted from here.
+    mark: u64,
+    /// The kernel's last count: below the mark after a fall.
+    count: u64,
+}
+
+/// What a new count of a cell means: the delta, and what is to be told of it.
+enum Step {
+    Grew(i64, Option<Indirect>),
+    Below(Indirect),
+}
+
+impl TrackedCell {
+    fn is_below(&self, count: u64, elapsed_ns: u64) -> bool {
+        matches!(self.step(count, elapsed_ns), Step::Below(_))
+    }
+
+    /// What a new count means. A count that fell has wrapped if the growth would then be one that a CPU can take in
+    /// the time; else it fell.
+    fn step(&self, count: u64, elapsed_ns: u64) -> Step {
+        let had_fallen = self.count < self.mark;
+        if count >= self.mark {
+            return Step::Grew(growth(count - self.mark), had_fallen.then_some(Indirect::Passed));
+        }
+        if !had_fallen && self.mark < WRAP {
+            let wrapped = count + WRAP - self.mark;
+            if wrapped <= (1_u64 << 31).min(elapsed_ns / NS_PER_INTERRUPT) {
+                return Step::Grew(growth(wrapped), Some(Indirect::Wrapped));
+            }
+        }
+        Step::Below(if count < self.count { Indirect::Fell(self.mark - count) } else { Indirect::StillBelow })
+    }
+
+    /// Takes the count, and returns the delta and what is to be told.
+    fn take(&mut self, count: u64, elapsed_ns: u64) -> (i64, Option<Indirect>) {
+        let step = self.step(count, elapsed_ns);
+        self.count = count;
+        match step {
+            Step::Grew(delta, why) => {
+                self.mark = count;
+                (delta, why)
+            }
+            Step::Below(why) => (0, Some(why)),
+        }
+    }
+}
+
+impl TrackedCell {
+    fn direct(&self, sample: i64, group: u8, why: Indirect) -> Event {
+        let Self { line, cpu, count, .. } = *self;
+        Event::Direct { sample, group, line, cpu, count, why }
+    }
+}
+
+/// A growth as a delta. Only an invented text counts beyond 2^63.
+fn growth(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+impl Tracker {
+    /// A tracker for the group of this index.
+    #[must_use]
+    pub const fn new(group: u8, kind: Kind) -> Self {
+        Self { group, kind, lines: Vec::new(), cells: Vec::new(), rank: None, window: None }
+    }
+
+    /// Index of the group.
+    #[must_use]
+    pub const fn group(&self) -> u8 {
+        self.group
+    }
+
+    /// How many cells the present epoch has: a reading that begins no epoch makes no more rows.
+    #[must_use]
+    pub const fn cells(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Adds a reading's rows to the block and says how many. The block must have room for a row per cell of the layout.
+    ///
+    /// `layout` is asked only where the reading has a new one.
+    pub fn apply<'a>(
+        &mut self,
+        reading: &mut Reading,
+        layout: impl FnOnce() -> &'a Layout,
+        keys: &mut LineKeys,
+        sample: i64,
+        block: &mut Block,
+    ) -> u32 {
+        let rows_before = block.cells.len();
+        let elapsed_ns = self.window.map_or(0, |w| u64::try_from(reading.window.end - w.begin).unwrap_or(0));
+        self.window = Some(reading.window);
+        let new_layout = reading.relearned.then(layout).filter(|layout| !self.has_layout(layout));
+        if let Some(layout) = new_layout {
+            let counts: Vec<u64> = reading.changes.iter().map(|change| change.count).collect();
+            let next = self.next_epoch(layout);
+            self.begin_epoch(next, &counts, elapsed_ns, keys, sample, block);
+        } else if !self.grow(&mut reading.changes, elapsed_ns, sample, block) {
+            let mut counts: Vec<u64> = self.cells.iter().map(|cell| cell.count).collect();
+            reading.changes.iter().for_each(|change| counts[change.cell as usize] = change.count);
+            let next = self.same_epoch();
+            self.begin_epoch(next, &counts, elapsed_ns, keys, sample, block);
+        }
+        u32::try_from(block.cells.len() - rows_before).unwrap_or(u32::MAX)
+    }
+
+    /// The usual read: the cells that changed. False, and nothing done, where a numbered line was reset.
+    fn grow(&mut self, changes: &mut [Change], elapsed_ns: u64, sample: i64, block: &mut Block) -> bool {
+        if let Some(rank) = &self.rank {
+            changes.sort_unstable_by_key(|change| rank[change.cell as usize]);
+        }
+        if self.kind == Kind::Irq && changes.iter().any(|c| self.cells[c.cell as usize].is_below(c.count, elapsed_ns)) {
+            return false;
+        }
+        for change in changes {
+            let cell = &mut self.cells[change.cell as usize];
+            let (delta, why) = cell.take(change.count, elapsed_ns);
+            if delta > 0 {
+                block.cells.push(cell.line, cell.cpu, delta);
+            }
+            if let Some(why) = why {
+                block.events.push(cell.direct(sample, self.group, why));
+            }
+        }
+        true
+    }
+
+    /// Whether the layout is that of the present epoch.
+    fn has_layout(&self, layout: &Layout) -> bool {
+        let same_cell = |(ours, theirs): (&TrackedCell, &Cell)| {
+            ours.cpu == cpu_column(theirs.cpu) && ours.line == self.lines[theirs.line as usize].0
+        };
+        self.window.is_some()
+            && self.lines.len() == layout.lines.len()
+            && self.cells.len() == layout.cells.len()
+            && self.lines.iter().zip(&layout.lines).all(|((_, ours), theirs)| ours.same_line(theirs))
+            && self.cells.iter().zip(&layout.cells).all(same_cell)
+    }
+
+    /// The layout as the next epoch's, each line with its key if the present epoch has it.
+    fn next_epoch(&self, layout: &Layout) -> NextEpoch {
+        let keys: HashMap<_, u32> = self.lines.iter().map(|(key, line)| (identity(line), *key)).collect();
+        NextEpoch {
+            lines: layout.lines.iter().map(|line| (keys.get(&identity(line)).copied(), line.clone())).collect(),
+            cells: layout.cells.clone(),
+        }
+    }
+
+    /// The present layout as the next epoch's: some of its lines are about to be reset.
+    fn same_epoch(&self) -> NextEpoch {
+        let at: HashMap<u32, usize> = self.lines.iter().enumerate().map(|(at, (key, _))| (*key, at)).collect();
+        let cell = |cell: &TrackedCell| Cell {
+            line: u32::try_from(at[&cell.line]).unwrap_or(u32::MAX),
+            cpu: (cell.cpu != NO_CPU).then_some(cell.cpu),
+        };
+        NextEpoch {
+            lines: self.lines.iter().map(|(key, line)| (Some(*key), line.clone())).collect(),
+            cells: self.cells.iter().map(cell).collect(),
+        }
+    }
+
+    /// Begins an epoch: a row for every cell, and an event that tells the layout.
+    fn begin_epoch(
+        &mut self,
+        next: NextEpoch,
+        counts: &[u64],
+        elapsed_ns: u64,
+        keys: &mut LineKeys,
+        sample: i64,
+        block: &mut Block,
+    ) {
+        let before = self.carried_cells(&next);
+        // A numbered line of which any count fell was reset, on every CPU.
+        let mut reset = vec![false; next.lines.len()];
+        if self.kind == Kind::Irq {
+            for ((cell, before), &count) in next.cells.iter().zip(&before).zip(counts) {
+                reset[cell.line as usize] |= before.is_some_and(|before| before.is_below(count, elapsed_ns));
+            }
+        }
+        let mut epoch = Epoch { group: self.group, sample, ..Epoch::default() };
+        for ((old_key, line), &reset) in next.lines.into_iter().zip(&reset) {
+            let key = old_key.filter(|_| !reset).unwrap_or_else(|| keys.take());
+            if reset {
+                epoch.reset.push(key);
+            }
+            epoch.lines.push((key, line));
+        }
+        let mut cells = Vec::with_capacity(next.cells.len());
+        let mut deltas = Vec::with_capacity(next.cells.len());
+        let mut indirect = Vec::new();
+        for ((cell, before), &count) in next.cells.iter().zip(before).zip(counts) {
+            let (line, cpu) = (epoch.lines[cell.line as usize].0, cpu_column(cell.cpu));
+            let mut now = TrackedCell { line, cpu, mark: count, count };
+            let mut delta = 0;
+            if let Some(before) = before.filter(|_| !reset[cell.line as usize]) {
+                now.mark = before.mark;
+                now.count = before.count;
+                let why;
+                (delta, why) = now.take(count, elapsed_ns);
+                indirect.extend(why.map(|why| now.direct(sample, self.group, why)));
+            }
+            cells.push(now);
+            deltas.push(delta);
+            epoch.cells.push((line, cpu));
+            epoch.counts.push(count);
+        }
+        let rank = row_order(&cells);
+        let mut in_order: Vec<usize> = (0..cells.len()).collect();
+        if let Some(rank) = &rank {
+            in_order.sort_unstable_by_key(|&cell| rank[cell]);
+        }
+        for cell in in_order {
+            block.cells.push(cells[cell].line, cells[cell].cpu, deltas[cell]);
+        }
+        self.lines.clone_from(&epoch.lines);
+        self.cells = cells;
+        self.rank = rank;
+        block.events.push(Event::Epoch(Box::new(epoch)));
+        block.events.append(&mut indirect);
+    }
+
+    /// For each cell of the next epoch, the same cell of the present one.
+    fn carried_cells(&self, next: &NextEpoch) -> Vec<Option<TrackedCell>> {
+        // A line's cells stand together and in the same order in both, so that what is left of them is soon searched.
+        let mut present: HashMap<u32, &[TrackedCell]> =
+            self.cells.chunk_by(|a, b| a.line == b.line).map(|cells| (cells[0].line, cells)).collect();
+        let carried = |cell: &Cell| {
+            let rest = present.get_mut(&next.lines[cell.line as usize].0?)?;
+            let at = rest.iter().position(|before| before.cpu == cpu_column(cell.cpu))?;
+            let before = rest[at];
+            *rest = &rest[at + 1..];
+            Some(before)
+        };
+        next.cells.iter().map(carried).collect()
+    }
+}
+
+/// The layout of an epoch that is about to begin; a line has the key that it has in the present epoch, if any.
+struct NextEpoch {
+    lines: Vec<(Option<u32>, Line)>,
+    cells: Vec<Cell>,
+}
+
+/// What makes two rows one line, besides the group.
+fn identity(line: &Line) -> (&str, &str, Option<&str>, Option<u64>) {
+    (&line.irq, &line.name, line.chip.as_deref(), line.hwirq)
+}
+
+fn cpu_column(cpu: Option<u16>) -> u16 {
+    cpu.unwrap_or(NO_CPU)
+}
+
+/// For each cell its place in the order of rows (line, cpu), or none where cells stand in that order.
+fn row_order(cells: &[TrackedCell]) -> Option<Vec<u32>> {
+    if cells.is_sorted_by_key(|cell| (cell.line, cell.cpu)) {
+        return None;
+    }
+    let mut in_order: Vec<usize> = (0..cells.len()).collect();
+    in_order.sort_by_key(|&cell| (cells[cell].line, cells[cell].cpu));
+    let mut rank = vec![0; cells.len()];
+    for (place, cell) in in_order.into_iter().enumerate() {
+        rank[cell] = u32::try_from(place).unwrap_or(u32::MAX);
+    }
+    Some(rank)
+}
