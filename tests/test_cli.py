@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RUN = [sys.executable, "-m", "irqtrace"]
 
 
-def started(*arguments: str | Path, **options: object) -> subprocess.Popen[str]:
+def started(*arguments: str | Path) -> subprocess.Popen[str]:
     """The command in a process of its own."""
     return subprocess.Popen(
         [*RUN, *map(str, arguments)],
@@ -68,7 +68,6 @@ def test_record_refuses_to_replace_a_file_unless_forced(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_recording_that_is_told_to_end_is_complete(fake_proc: Path, tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "t.parquet"
-    child = "import os, signal, sys; os.kill(os.getppid(), int(sys.argv[1]))"
     # The recording runs until something asks it to end; what asks is sure to come after its start.
     code = (
         "import os, signal, sys, threading\n"
@@ -81,7 +80,6 @@ def test_a_recording_that_is_told_to_end_is_complete(fake_proc: Path, tmp_path: 
         "record.run_recording = then\n"
         "sys.exit(main(sys.argv[2:]))\n"
     )
-    del child
     done = subprocess.run(
         [sys.executable, "-c", code, str(int(number)), "record", "-o", str(path), "--procfs", str(fake_proc)],
         capture_output=True,
