@@ -19,8 +19,12 @@ class Child:
 
     def start(self) -> None:
         """Starts it, unless a signal came first."""
-        if not self._stopped_by:
-            self._process = subprocess.Popen(self._command)  # noqa: S603 - it is what the user asked to run
+        if self._stopped_by:
+            return
+        self._process = subprocess.Popen(self._command)  # noqa: S603 - it is what the user asked to run
+        if self._stopped_by:
+            # The signal came while it was being started.
+            self._process.send_signal(self._stopped_by)
 
     def ended(self) -> bool:
         """Whether it is over."""

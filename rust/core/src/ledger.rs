@@ -225,7 +225,8 @@ impl Ledger {
             }
         }
         for (&(line, cpu), &count) in old.cells.iter().zip(&old.counts) {
-            if count > 0 && new.find(line, cpu).is_none() {
+            // A zero of a line that stays stands too: it tells when the cell went.
+            if (count > 0 || new.lines.contains(&line)) && new.find(line, cpu).is_none() {
                 self.finals.push(line, cpu_id(cpu), last_sample, count);
             }
         }
