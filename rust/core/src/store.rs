@@ -59,7 +59,8 @@ impl Store {
     }
 
     fn end_chunk(&mut self) -> Result<(), IrqtraceError> {
-        let next = if self.file.is_some() { ChunkBuilder::default() } else { ChunkBuilder::with_capacity(ChunkBuilder::ROWS) };
+        let next =
+            if self.file.is_some() { ChunkBuilder::default() } else { ChunkBuilder::with_capacity(ChunkBuilder::ROWS) };
         let chunk = Arc::new(std::mem::replace(&mut self.builder, next).freeze()?);
         match &mut self.file {
             Some(file) => {

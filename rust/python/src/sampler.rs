@@ -84,8 +84,7 @@ impl Sampler {
         sysfs: std::path::PathBuf,
     ) -> Outcome<Self> {
         let (kinds, irqs) = wanted(interval_ns, kinds, irqs)?;
-        let settings =
-            core::Settings { kinds, irqs, pin, fifo, lock_memory, dma_latency_us, spin_ns, batch_every_ns };
+        let settings = core::Settings { kinds, irqs, pin, fifo, lock_memory, dma_latency_us, spin_ns, batch_every_ns };
         let config = core::Config {
             interval_ns,
             settings,
