@@ -63,3 +63,15 @@ fn a_read_cut_at_any_byte_leaves_both_parsers_in_agreement() {
         }
     }
 }
+
+#[test]
+fn after_a_bad_read_counts_are_compared_with_the_last_good_ones() {
+    let text =
+        |count: &str, colon| format!("CPU0\n  1: {count:>10}   XT-PIC  timer\nERR{colon}         0\n").into_bytes();
+    let mut both = Both::new(TextKind::Interrupts);
+    both.read(&text("4294967295", ':'));
+    for (bad, good) in [("8", "7"), ("1234567890", "0"), ("10", "1234"), ("5678", "1234"), ("1234", "1")] {
+        both.read(&text(bad, ' '));
+        both.read(&text(good, ':'));
+    }
+}

@@ -212,6 +212,22 @@ fn counts_of_any_width_up_to_64_bits_are_taken() {
 }
 
 #[test]
+fn a_count_wider_than_its_column_is_one_count() {
+    assert_eq!(interrupts("CPU0\nA: 123456789012 x\n").counts, [123_456_789_012]);
+    // Counts that touch are one number, and so one too few.
+    let touching = "           CPU0       CPU1\n  1:          112345678901   PCI-MSI   1-edge      eth0\n";
+    assert_eq!(error(touching).2, "1 counts in a row under a header of 2 CPUs");
+}
+
+#[test]
+fn a_number_that_is_not_in_the_next_column_is_text() {
+    let parsed = interrupts("           CPU0\nC15:          4   15 things\n 36:          5  1234  PCI-MSI\n");
+    assert_eq!(parsed.counts, [4, 5]);
+    assert_eq!(parsed.layout.lines[0].name, "15 things");
+    assert!(parsed.extra_numbers.is_empty());
+}
+
+#[test]
 fn a_chip_that_follows_the_last_count_without_a_blank_is_a_chip() {
     let parsed = interrupts("           CPU0       CPU1\n 27:       1966       1900GIC-0  27 Level     arch_timer\n");
     assert_eq!(parsed.counts, [1966, 1900]);

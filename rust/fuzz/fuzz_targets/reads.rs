@@ -23,9 +23,11 @@ pub fn agree(file: File, (machine, reads, own): Reads<'_>) {
         let mut text = start.to_vec();
         both.read(&text);
         for edits in &reads {
-            for &(at, byte) in edits.iter().filter(|_| !text.is_empty()) {
-                let at = usize::from(at) % text.len();
-                text[at] = byte;
+            for &(at, byte) in edits {
+                let at = usize::from(at) % text.len().max(1);
+                if let Some(place) = text.get_mut(at) {
+                    *place = byte;
+                }
             }
             both.read_prefix(&text);
             both.read(&text);
