@@ -16,7 +16,7 @@ use crate::{Kind, ParseError};
 pub(super) enum Ends {
     /// The first at this offset, each further one [`STRIDE`] after it.
     Strided(usize),
-    /// At the offsets in [`Rows::ends`] from this index on.
+    /// At the offsets in [`Table::ends`] from this index on.
     Listed(usize),
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Row {
 
 /// The rows of a text, and its counts.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct Table {
     pub(super) cpus: Vec<u16>,
     pub(super) rows: Vec<Row>,
     pub(super) counts: Vec<u64>,
@@ -75,14 +75,14 @@ const fn is_blank(byte: u8) -> bool {
 }
 
 /// Finds the rows of a text.
-pub(super) fn rows(text: &[u8], kind: TextKind, path: &str) -> Result<Rows, ParseError> {
+pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Table, ParseError> {
     let (mut begin, mut line) = (0, 1);
     let mut scan = Scan {
         text,
         kind,
         header_seen: false,
         // A cell takes a stride nearly everywhere: what follows allocates once.
-        found: Rows { counts: Vec::with_capacity(text.len() / STRIDE + 1), ..Rows::default() },
+        found: Table { counts: Vec::with_capacity(text.len() / STRIDE + 1), ..Table::default() },
     };
     while begin < text.len() {
         match scan.line(begin) {
@@ -102,7 +102,7 @@ struct Scan<'a> {
     text: &'a [u8],
     kind: TextKind,
     header_seen: bool,
-    found: Rows,
+    found: Table,
 }
 
 impl Scan<'_> {
