@@ -71,6 +71,9 @@ class Settings:
             raise ValueError(
                 f"spin {spin!r} does not lie between zero and the interval of {duration_text(interval_ns)}"
             )
+        _check_number("pin", pin, "a CPU's number", range(1 << 16))
+        _check_number("fifo", fifo, "a real-time priority", range(1, 100))
+        _check_number("dma_latency_us", dma_latency_us, "a latency in microseconds", range(1 << 31))
         if memory_limit <= 0:
             raise ValueError(f"memory_limit {memory_limit} is not a number of bytes above zero")
         return cls(
@@ -145,6 +148,11 @@ def shortest_interval_ns(costs: Iterable[_core.ReadCost], kinds: Iterable[str]) 
         total_ns += min(serving) if needed else 0
     digits: int = 10 ** (len(str(max(total_ns, 1_000))) - 1)
     return -(-int(total_ns * _HEADROOM) // digits) * digits
+
+
+def _check_number(name: str, value: int | None, what: str, allowed: range) -> None:
+    if value is not None and value not in allowed:
+        raise ValueError(f"{name} {value!r} is not {what}: {allowed[0]} to {allowed[-1]}")
 
 
 def _known(kinds: Kinds) -> list[str]:
