@@ -184,7 +184,7 @@ def _interval_ns(value: Duration, what: str, kinds: list[str], procfs: str) -> i
         return positive_ns(value, what)
     except ValueError as error:
         try:
-            shortest = shortest_interval_ns(_core.read_costs(procfs), kinds)
+            shortest = shortest_interval_ns(_core.read_costs(procfs)[0], kinds)
         except (IrqtraceError, OSError):
             shortest = None
         if shortest is None:
