@@ -43,6 +43,11 @@ fn ns(work: impl FnOnce()) -> f64 {
     begin.elapsed().as_secs_f64() * 1e9
 }
 
+/// Of one of many turns.
+fn ns_each(mut work: impl FnMut()) -> f64 {
+    ns(|| (0..SMALL_REPEATS).for_each(|_| work())) / f64::from(SMALL_REPEATS)
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
@@ -50,7 +55,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn main() {
     let text = big_interrupts(1152, 1050, 1);
-    let (len, mb) = (text.len(), text.len() as f64 / 1e6);
+    let len = u32::try_from(text.len()).expect("13 MB");
+    let mb = f64::from(len) / 1e6;
     let cells = parse(&text, TextKind::Interrupts, "bench").expect("a generated text parses").counts.len();
     let copy = text.clone();
     let mut sparse = Pair::new(text.clone(), cells / 100);
@@ -76,21 +82,12 @@ fn main() {
         results[3].push(ns(|| {
             black_box(parse(black_box(&text), TextKind::Interrupts, "bench").is_ok());
         }));
-        let repeats = f64::from(SMALL_REPEATS);
-        results[4].push(
-            ns(|| {
-                (0..SMALL_REPEATS).for_each(|_| {
-                    black_box(black_box(&small_text) == black_box(&small_copy));
-                })
-            }) / repeats,
-        );
-        results[5].push(
-            ns(|| {
-                (0..SMALL_REPEATS).for_each(|_| {
-                    black_box(small.turn(&mut changes));
-                })
-            }) / repeats,
-        );
+        results[4].push(ns_each(|| {
+            black_box(black_box(&small_text) == black_box(&small_copy));
+        }));
+        results[5].push(ns_each(|| {
+            black_box(small.turn(&mut changes));
+        }));
     }
     let [compare, sparse, still, strict, small_compare, small] = results.map(median);
 

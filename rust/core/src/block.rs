@@ -244,7 +244,9 @@ impl Block {
     /// Whether nothing is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.reads.len() == 0 && self.events.is_empty() && self.stats.iter().all(|stats| *stats == GroupStats::default())
+        self.reads.len() == 0
+            && self.events.is_empty()
+            && self.stats.iter().all(|stats| *stats == GroupStats::default())
     }
 }
 

@@ -11,9 +11,9 @@
 pub mod block;
 #[cfg(all(target_os = "linux", feature = "live"))]
 mod clock;
+mod config;
 #[cfg(all(target_os = "linux", feature = "live"))]
 mod costs;
-mod config;
 mod cpulist;
 pub mod engine;
 mod error;
@@ -45,9 +45,9 @@ mod warning;
 
 #[cfg(all(target_os = "linux", feature = "live"))]
 pub use clock::SystemClock;
+pub use config::Config;
 #[cfg(all(target_os = "linux", feature = "live"))]
 pub use costs::{ReadCost, read_costs};
-pub use config::Config;
 pub use cpulist::{format_cpulist, parse_cpulist};
 pub use error::{ConfigError, IrqtraceError, ParseError, SourceUnavailable, TraceFormatError};
 pub use host::HostFacts;

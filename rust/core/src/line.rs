@@ -36,7 +36,10 @@ impl std::str::FromStr for Kind {
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
-            ConfigError(format!("kinds: there is no kind {text:?}; there are {}", Self::ALL.map(Self::as_str).join(", ")))
+            ConfigError(format!(
+                "kinds: there is no kind {text:?}; there are {}",
+                Self::ALL.map(Self::as_str).join(", ")
+            ))
         })
     }
 }

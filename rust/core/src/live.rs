@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::engine::{ChosenLines, Engine, EngineError, Reading, SysfsLines, TextEngine};
 use crate::config::Config;
+use crate::engine::{ChosenLines, Engine, EngineError, Reading, SysfsLines, TextEngine};
 use crate::parse::TextKind;
 use crate::plan::Wanted;
 use crate::recording::{Recording, Setup};
 use crate::select::Selection;
 use crate::source::{ProcText, TextSource};
 use crate::{
-    Clock, EngineName, HostFacts, IrqtraceError, Kind, Line, PrivilegeRequest, Privileges, SystemClock,
-    TraceWriter, check_pin,
+    Clock, EngineName, HostFacts, IrqtraceError, Kind, Line, PrivilegeRequest, Privileges, SystemClock, TraceWriter,
+    check_pin,
 };
 
 /// New lines are looked for this often where usual reads would not show them.
@@ -27,9 +27,9 @@ type Text = TextEngine<ProcText>;
 /// # Errors
 ///
 /// Where a source cannot be read, what is asked for makes no sense here, or the file cannot be begun.
-pub fn open(config: Config) -> Result<Recording, IrqtraceError> {
+pub fn open(config: &Config) -> Result<Recording, IrqtraceError> {
     let clock = SystemClock;
-    let Config { interval_ns, settings, procfs, sysfs, .. } = &config;
+    let Config { interval_ns, settings, procfs, sysfs, .. } = config;
     let wanted = Wanted { interval_ns: *interval_ns, kinds: settings.kinds.clone(), irqs: settings.irqs.clone() };
     let mut selection = wanted.selection()?;
     if let Some(cpu) = settings.pin {
@@ -41,7 +41,8 @@ pub fn open(config: Config) -> Result<Recording, IrqtraceError> {
         Ok(text)
     };
     let wants = |kind| selection.kinds.contains(&kind);
-    let interrupts = (wants(Kind::Irq) || wants(Kind::Arch)).then(|| open("interrupts", TextKind::Interrupts)).transpose()?;
+    let interrupts =
+        (wants(Kind::Irq) || wants(Kind::Arch)).then(|| open("interrupts", TextKind::Interrupts)).transpose()?;
     let softirqs = wants(Kind::Softirq).then(|| open("softirqs", TextKind::Softirqs)).transpose()?;
     let present: Vec<&Line> = interrupts.iter().chain(&softirqs).flat_map(Text::lines).collect();
     selection.settle(&present)?;
@@ -49,7 +50,7 @@ pub fn open(config: Config) -> Result<Recording, IrqtraceError> {
     let host = HostFacts::read(procfs, sysfs);
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
     if let Some(text) = interrupts {
-        engines.extend(interrupt_engines(text, &selection, &wanted, &config, &host)?);
+        engines.extend(interrupt_engines(text, &selection, &wanted, config, &host)?);
     }
     if let Some(mut text) = softirqs.filter(|_| selection.kinds.contains(&Kind::Softirq)) {
         text.select(selection.clone());
@@ -87,7 +88,8 @@ fn interrupt_engines(
     let clock = SystemClock;
     let every = |kind: &Kind| wanted.kinds.get(kind).copied().unwrap_or(wanted.interval_ns);
     let numbered = selection.kinds.contains(&Kind::Irq);
-    let numbered_apart = numbered && !(selection.kinds.contains(&Kind::Arch) && every(&Kind::Arch) == every(&Kind::Irq));
+    let numbered_apart =
+        numbered && !(selection.kinds.contains(&Kind::Arch) && every(&Kind::Arch) == every(&Kind::Irq));
     if !numbered_apart {
         if selection.kinds.iter().any(|kind| matches!(kind, Kind::Irq | Kind::Arch)) {
             text.select(selection.clone());
@@ -131,10 +133,7 @@ fn interrupt_engines(
 }
 
 /// The median time of a few reads, here and now.
-fn read_cost<T>(
-    clock: &dyn Clock,
-    mut read: impl FnMut() -> Result<T, EngineError>,
-) -> Result<i64, IrqtraceError> {
+fn read_cost<T>(clock: &dyn Clock, mut read: impl FnMut() -> Result<T, EngineError>) -> Result<i64, IrqtraceError> {
     let mut costs = Vec::with_capacity(TRIALS);
     for _ in 0..TRIALS {
         let begin = clock.now();

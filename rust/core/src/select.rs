@@ -74,12 +74,17 @@ impl Selection {
         let Some(patterns) = &self.irqs else { return Ok(()) };
         let selected = || present.iter().filter(|line| self.kinds.contains(&line.kind));
         if patterns.is_empty() {
-            return Err(ConfigError("irqs: the list is empty, so nothing would be sampled; leave it out for all".into()));
+            return Err(ConfigError(
+                "irqs: the list is empty, so nothing would be sampled; leave it out for all".into(),
+            ));
         }
         for pattern in patterns {
             if !selected().any(|line| pattern.matches(line)) {
                 let pattern = pattern.text();
-                return Err(ConfigError(format!("irqs: {pattern:?} matches no line; there are {}", listed(selected()))));
+                return Err(ConfigError(format!(
+                    "irqs: {pattern:?} matches no line; there are {}",
+                    listed(selected())
+                )));
             }
         }
         let kinds = self.kinds.iter().copied().filter(|kind| present.iter().any(|l| l.kind == *kind && self.takes(l)));

@@ -7,9 +7,9 @@ use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::{ArrayRef, DictionaryArray, Int8Array, Int32Array, RecordBatch, UInt16Array, UInt64Array};
 use arrow_schema::ArrowError;
 
+use crate::IrqtraceError;
 use crate::parse::{Layout, Parsed, TextKind, parse};
 use crate::trace::{Interner, schema};
-use crate::IrqtraceError;
 
 /// Every count of one or two texts.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +60,8 @@ impl Snapshot {
     fn add(&mut self, layout: &Layout, counts: &[u64], extra_numbers: &[u32]) {
         for &line in extra_numbers {
             let irq = &layout.lines[line as usize].irq;
-            self.notes.push(format!("{irq} has more numbers than the header has CPUs: its counts are kept, with cpu null"));
+            self.notes
+                .push(format!("{irq} has more numbers than the header has CPUs: its counts are kept, with cpu null"));
         }
         self.texts.push((layout.clone(), counts.to_vec()));
     }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::block::{Block, Epoch, Event, Indirect};
 use crate::engine::{Change, Reading};
-use crate::trace::NO_CPU;
 use crate::parse::{Cell, Layout};
+use crate::trace::NO_CPU;
 use crate::{Kind, Line, Window};
 
 /// Where a u32 counter starts again.
@@ -223,7 +223,7 @@ impl Tracker {
                 reset[cell.line as usize] |= before.is_some_and(|before| before.is_below(count, elapsed_ns));
             }
         }
-        let mut epoch = Epoch { group: self.group, sample, ..Epoch::default() };
+        let mut epoch = Epoch { group: self.group, sample, first_new: keys.next, ..Epoch::default() };
         for ((old_key, line), &reset) in next.lines.into_iter().zip(&reset) {
             let key = old_key.filter(|_| !reset).unwrap_or_else(|| keys.take());
             if reset {

@@ -4,7 +4,9 @@ mod traces;
 
 use std::collections::BTreeMap;
 
-use irqtrace_core::{Cost, HostFacts, IrqChoice, Kind, Mark, Meta, Previous, Settings, WarningType, Warnings};
+use irqtrace_core::{
+    Cost, HostFacts, IrqChoice, Kind, Mark, Meta, Occurrence, Previous, Settings, WarningType, Warnings,
+};
 use serde_json::{Value, json};
 use traces::{groups, lines, meta};
 
@@ -28,7 +30,16 @@ fn full() -> Meta {
     meta.cost = Cost { cpu_ns: 1, wall_ns: 2, reads: 3, sleeps: 4, spins: 5 };
     meta.marks.push(Mark { sample: 3, time_ns: 4, text: "moved irq 36".to_owned() });
     let mut warnings = Warnings::default();
-    warnings.add(WarningType::MissedSamples, Some(groups()[2]), None, 4, 3, Some(3));
+    warnings.add(Occurrence {
+        r#type: WarningType::MissedSamples,
+        group: Some(groups()[2]),
+        line: None,
+        first: 2,
+        last: 4,
+        count: 3,
+        worst: Some(3),
+        detail: None,
+    });
     meta.warnings = warnings.list(&meta.lines);
     meta
 }
@@ -54,7 +65,7 @@ fn the_metadata_has_the_keys_of_the_format() {
     assert_eq!(keys(&value["anchors"][0]), "boot_ns bracket_ns mono_ns raw_ns real_ns");
     assert_eq!(
         keys(&value["lines"][0]),
-        "actions chip first_sample hwirq irq kind last_sample line name number trigger"
+        "actions chip engine first_sample hwirq irq kind last_sample line name number trigger"
     );
     assert_eq!(value["baselines"], json!({"line": [0], "cpu": [1], "sample": [0], "count": [u64::MAX]}));
     assert_eq!(value["finals"]["cpu"], json!([null]));

@@ -48,7 +48,11 @@ fn errno(error: &std::io::Error) -> Option<i32> {
 }
 
 /// An exception of `irqtrace.errors`.
-fn made<'py>(py: Python<'py>, class: &str, args: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>) -> PyResult<PyErr> {
+fn made<'py>(
+    py: Python<'py>,
+    class: &str,
+    args: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
+) -> PyResult<PyErr> {
     let class = py.import("irqtrace.errors")?.getattr(class)?;
     Ok(PyErr::from_value(class.call1(args.into_pyobject(py)?)?))
 }

@@ -1,7 +1,6 @@
 //! Large texts for benchmarks, shaped like that of a server with 1,152 CPUs.
 
-use std::fmt::Write;
-
+use crate::model::push;
 use crate::rng::Rng;
 
 /// Bytes from one count's end to the next.
@@ -34,34 +33,33 @@ pub fn big_interrupts(cpus: u16, lines: usize, seed: u64) -> Vec<u8> {
     let mut text = String::with_capacity((usize::from(cpus) + 8) * STRIDE * (lines + 1));
     text.push_str("             ");
     for cpu in 0..cpus {
-        text.push_str(&format!("CPU{cpu:<8}"));
+        push(&mut text, format_args!("CPU{cpu:<8}"));
     }
     text.push('\n');
     let lettered = LETTERED.len().min(lines / 2);
     for line in 0..lines - lettered {
-        text.push_str(&format!("{line:5}: "));
+        push(&mut text, format_args!("{line:5}: "));
         let home = rng.below(cpus.into());
         for cpu in 0..usize::from(cpus) {
             let count = if cpu == home { rng.below(3_000_000) } else { 0 };
             push_count(&mut text, count);
         }
-        text.push_str(&format!(" IR-PCI-MSI {:6}-edge      eth{}-TxRx-{line}\n", 524_288 + line, line % 4));
+        push(&mut text, format_args!(" IR-PCI-MSI {:6}-edge      eth{}-TxRx-{line}\n", 524_288 + line, line % 4));
     }
     for (label, description) in &LETTERED[..lettered] {
-        text.push_str(&format!("{label:>5}: "));
+        push(&mut text, format_args!("{label:>5}: "));
         let busy = rng.chance(1, 4);
         for _ in 0..cpus {
             push_count(&mut text, if busy { rng.below(40_000_000) } else { 0 });
         }
-        text.push_str(&format!("  {description}\n"));
+        push(&mut text, format_args!("  {description}\n"));
     }
     text.push_str("  ERR:          0\n  MIS:          0\n");
     text.into_bytes()
 }
 
 fn push_count(text: &mut String, count: usize) {
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{count:10} ");
+    push(text, format_args!("{count:10} "));
 }
 
 /// Lets `changed` counts of a text in the kernel's columns grow, chosen evenly over the text; returns how many did.

@@ -20,6 +20,8 @@ pub struct Shape {
     pub seed: u64,
 }
 
+/// How many CPU ids may be missing in one place.
+const GAPS: [u16; 4] = [1, 2, 3, 4];
 const CHIPS: [&str; 14] = [
     "IO-APIC",
     "IR-PCI-MSI",
@@ -90,7 +92,7 @@ impl Model {
         let mut next = 0;
         let cpus: Vec<u16> = (0..shape.cpus.clamp(1, 4096))
             .map(|_| {
-                let cpu = next + if shape.gaps && rng.chance(1, 3) { 1 + rng.next() as u16 % 4 } else { 0 };
+                let cpu = next + if shape.gaps && rng.chance(1, 3) { GAPS[rng.below(GAPS.len())] } else { 0 };
                 next = cpu + 1;
                 cpu
             })
@@ -123,7 +125,7 @@ impl Model {
 
     /// A numbered line.
     pub(crate) fn device(&self, number: usize, rng: &mut Rng) -> Row {
-        let actions: Vec<String> = (0..1 + rng.below(3) * rng.below(3)).map(|_| rng.pick(&ACTIONS).into()).collect();
+        let actions: Vec<String> = (0..=rng.below(3) * rng.below(3)).map(|_| rng.pick(&ACTIONS).into()).collect();
         let hwirq = if rng.chance(1, 8) { None } else { Some(rng.next() >> (34 + rng.below(30))) };
         let (flow, level) = (rng.pick(&["edge", "fasteoi"]), rng.pick(&["Edge", "Level"]));
         let chip = rng.pick(&CHIPS);
@@ -152,7 +154,7 @@ impl Model {
                 let mut row = self.per_cpu(label, Tail::Text(words.into()), rng);
                 // Old Android prints the IPIs of CPUs that are offline too.
                 if label.starts_with("IPI") && self.cpus.len() < 3 && rng.chance(1, 4) {
-                    row.counts.extend((0..1 + rng.below(3)).map(|_| count(rng)));
+                    row.counts.extend((0..=rng.below(3)).map(|_| count(rng)));
                     row.columns = Columns::Unknown;
                 }
                 self.rows.push(row);

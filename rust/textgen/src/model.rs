@@ -196,7 +196,7 @@ impl Row {
     }
 }
 
-fn push(text: &mut String, words: std::fmt::Arguments<'_>) {
+pub(crate) fn push(text: &mut String, words: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = text.write_fmt(words);
 }

@@ -21,11 +21,11 @@ pub enum Mutation {
     CpuNew,
     /// Labels take another width.
     Width,
-    /// In this read alone, a byte is another one.
+    /// Some counts grow; in this read alone, a byte is another one.
     Flip,
-    /// In this read alone, a byte is missing or one more.
+    /// Some counts grow; in this read alone, a byte is missing or one more.
     Shift,
-    /// In this read alone, the end is missing.
+    /// Some counts grow; in this read alone, the end is missing.
     Cut,
 }
 
@@ -48,14 +48,7 @@ impl Mutation {
 /// Lets one thing happen, and returns the text that is read after it.
 pub fn mutate(model: &mut Model, mutation: Mutation, rng: &mut Rng) -> Vec<u8> {
     match mutation {
-        Mutation::Grow => {
-            let share = 1 + rng.below(8);
-            for count in model.rows.iter_mut().flat_map(|row| &mut row.counts) {
-                if rng.chance(1, share) {
-                    *count = (*count + (rng.next() >> (32 + rng.below(32)))) % (1 << 32);
-                }
-            }
-        }
+        Mutation::Grow | Mutation::Flip | Mutation::Shift | Mutation::Cut => grow(model, rng),
         Mutation::RowGone if model.rows.len() > 1 => {
             model.rows.remove(rng.below(model.rows.len()));
         }
@@ -93,6 +86,15 @@ pub fn mutate(model: &mut Model, mutation: Mutation, rng: &mut Rng) -> Vec<u8> {
         _ => {}
     }
     text
+}
+
+fn grow(model: &mut Model, rng: &mut Rng) {
+    let share = 1 + rng.below(8);
+    for count in model.rows.iter_mut().flat_map(|row| &mut row.counts) {
+        if rng.chance(1, share) {
+            *count = (*count + (rng.next() >> (32 + rng.below(32)))) % (1 << 32);
+        }
+    }
 }
 
 /// A byte that may mean something in a text, or nothing anywhere.

@@ -1,6 +1,6 @@
 //! Numbers without system randomness: the same seed gives the same text everywhere.
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
+/// `SplitMix64` (Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 

@@ -4,9 +4,9 @@
 //! sysfs lines another; a binary kernel interface or BPF maps plug in here.
 
 #[cfg(all(target_os = "linux", feature = "live"))]
-mod sysfs;
-#[cfg(all(target_os = "linux", feature = "live"))]
 mod chosen;
+#[cfg(all(target_os = "linux", feature = "live"))]
+mod sysfs;
 mod text;
 
 #[cfg(all(target_os = "linux", feature = "live"))]

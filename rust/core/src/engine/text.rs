@@ -3,8 +3,8 @@
 use super::{Change, Engine, EngineError, Reading};
 use crate::parse::{Cell, Incremental, Layout, TextKind, Update};
 use crate::select::Selection;
-use crate::source::TextSource;
 use crate::source::ReadError;
+use crate::source::TextSource;
 use crate::{Clock, EngineName, Group, Kind, Line, ParseError, Window};
 
 /// How often a text that contradicts itself is read again before its sample counts as missed: a CPU that comes or goes
@@ -201,7 +201,9 @@ impl<S: TextSource> TextEngine<S> {
             if view.relearned || view.behind {
                 let counts = self.parser.counts();
                 let cells = view.text_cell.iter().enumerate();
-                reading.changes.extend(cells.map(|(cell, &at)| Change { cell: index(cell), count: counts[at as usize] }));
+                reading
+                    .changes
+                    .extend(cells.map(|(cell, &at)| Change { cell: index(cell), count: counts[at as usize] }));
             }
         }
         let cells = &self.parser.layout().cells;

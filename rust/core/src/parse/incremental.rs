@@ -6,8 +6,8 @@
 
 use super::difference::first_difference;
 use super::number::{STRIDE, field};
-use super::rows::{Ends, Rows, rows};
 use super::strict::{Parsed, interpret};
+use super::table::{Ends, Table, read_table};
 use super::{Layout, TextKind};
 use crate::engine::Change;
 use crate::{Kind, ParseError};
@@ -209,28 +209,28 @@ impl Incremental {
     }
 
     fn learn(&mut self, text: &[u8]) -> Result<Update, ParseError> {
-        let mut found = rows(text, self.kind, &self.path)?;
-        let parsed = interpret(text, &mut found);
+        let mut table = read_table(text, self.kind, &self.path)?;
+        let parsed = interpret(text, &mut table);
         let same_layout = parsed.layout == self.parsed.layout && parsed.extra_numbers == self.parsed.extra_numbers;
         self.parsed = parsed;
-        self.prefix_len = prefix_len(&found);
+        self.prefix_len = prefix_len(&table);
         self.tracks.clear();
-        self.tracks.extend(found.rows.iter().filter(|row| !row.cells.is_empty()).map(|row| Track {
+        self.tracks.extend(table.rows.iter().filter(|row| !row.cells.is_empty()).map(|row| Track {
             start: row.fields.start,
             end: row.fields.end,
             ends: row.ends,
             first_cell: row.cells.start,
         }));
-        self.ends = found.ends;
+        self.ends = table.ends;
         self.text.clear();
         self.text.extend_from_slice(text);
         Ok(Update::Learned { same_layout })
     }
 }
 
-fn prefix_len(found: &Rows) -> Option<usize> {
-    let first_lettered = found.rows.iter().position(|row| row.kind == Kind::Arch)?;
-    let (numbered, lettered) = found.rows.split_at(first_lettered);
+fn prefix_len(table: &Table) -> Option<usize> {
+    let first_lettered = table.rows.iter().position(|row| row.kind == Kind::Arch)?;
+    let (numbered, lettered) = table.rows.split_at(first_lettered);
     let is_split = !numbered.is_empty() && lettered.iter().all(|row| row.kind == Kind::Arch);
     is_split.then(|| lettered[0].begin)
 }

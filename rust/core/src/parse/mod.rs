@@ -10,8 +10,8 @@ mod header;
 mod incremental;
 mod names;
 mod number;
-mod rows;
 mod strict;
+mod table;
 
 use crate::Line;
 

@@ -1,6 +1,7 @@
 //! What lines are called.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 
 use crate::{Kind, Line};
 
@@ -10,7 +11,8 @@ pub(super) fn readable(bytes: &[u8]) -> String {
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\\x{byte:02x}");
         }
     }
     text

@@ -2,7 +2,7 @@
 
 use super::describe::{Description, actions, chip_of_ipi, describe};
 use super::names::{readable, tell_apart};
-use super::rows::{Columns, Row, Rows, rows};
+use super::table::{Columns, Row, Table, read_table};
 use super::{Cell, Layout, TextKind};
 use crate::{Kind, Line, ParseError};
 
@@ -25,23 +25,23 @@ pub struct Parsed {
 /// Where any byte does not fit the format, or a row contradicts the header. The message is `empty` for a text with
 /// nothing in it, as a container's mask gives.
 pub fn parse(text: &[u8], kind: TextKind, path: &str) -> Result<Parsed, ParseError> {
-    Ok(interpret(text, &mut rows(text, kind, path)?))
+    Ok(interpret(text, &mut read_table(text, kind, path)?))
 }
 
 /// Gives rows their meaning; takes the counts out of them.
-pub(super) fn interpret(text: &[u8], found: &mut Rows) -> Parsed {
-    let without_chips = has_no_chips(text, &found.rows);
-    let mut parsed = Parsed { counts: std::mem::take(&mut found.counts), ..Parsed::default() };
+pub(super) fn interpret(text: &[u8], table: &mut Table) -> Parsed {
+    let without_chips = has_no_chips(text, &table.rows);
+    let mut parsed = Parsed { counts: std::mem::take(&mut table.counts), ..Parsed::default() };
     let layout = &mut parsed.layout;
-    layout.cpus.clone_from(&found.cpus);
+    layout.cpus.clone_from(&table.cpus);
     layout.cells.reserve_exact(parsed.counts.len());
-    for (line, row) in (0_u32..).zip(&found.rows) {
+    for (line, row) in (0_u32..).zip(&table.rows) {
         layout.lines.push(line_of(text, row, without_chips));
         if row.columns == Columns::Extra {
             parsed.extra_numbers.push(line);
         }
         if row.columns == Columns::Cpus && !row.cells.is_empty() {
-            layout.cells.extend(found.cpus.iter().map(|&cpu| Cell { line, cpu: Some(cpu) }));
+            layout.cells.extend(table.cpus.iter().map(|&cpu| Cell { line, cpu: Some(cpu) }));
         } else {
             layout.cells.extend(row.cells.clone().map(|_| Cell { line, cpu: None }));
         }

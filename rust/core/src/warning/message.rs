@@ -30,7 +30,10 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
             times(*count),
         ),
         WarningType::LayoutChanged => {
-            format!("lines or CPUs{at} came or went {}: see first_sample and last_sample in lines", times(*count))
+            format!(
+                "lines or CPUs{at} came or went {}{detail}: see first_sample and last_sample in lines",
+                times(*count)
+            )
         }
         WarningType::ExtraNumbers => format!(
             "{}{at} had more numbers than the header has CPUs: the counts are kept, with cpu null",

@@ -16,7 +16,7 @@ use crate::{Kind, ParseError};
 pub(super) enum Ends {
     /// The first at this offset, each further one [`STRIDE`] after it.
     Strided(usize),
-    /// At the offsets in [`Rows::ends`] from this index on.
+    /// At the offsets in [`Table::ends`] from this index on.
     Listed(usize),
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Row {
 
 /// The rows of a text, and its counts.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct Table {
     pub(super) cpus: Vec<u16>,
     pub(super) rows: Vec<Row>,
     pub(super) counts: Vec<u64>,
@@ -70,19 +70,20 @@ impl Bad {
     }
 }
 
-const fn is_blank(byte: u8) -> bool {
+/// Blanks between the parts of a row. The kernel prints spaces alone; the others come from what a text went through.
+pub(super) const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r')
 }
 
 /// Finds the rows of a text.
-pub(super) fn rows(text: &[u8], kind: TextKind, path: &str) -> Result<Rows, ParseError> {
+pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Table, ParseError> {
     let (mut begin, mut line) = (0, 1);
     let mut scan = Scan {
         text,
         kind,
         header_seen: false,
         // A cell takes a stride nearly everywhere: what follows allocates once.
-        found: Rows { counts: Vec::with_capacity(text.len() / STRIDE + 1), ..Rows::default() },
+        found: Table { counts: Vec::with_capacity(text.len() / STRIDE + 1), ..Table::default() },
     };
     while begin < text.len() {
         match scan.line(begin) {
@@ -102,7 +103,7 @@ struct Scan<'a> {
     text: &'a [u8],
     kind: TextKind,
     header_seen: bool,
-    found: Rows,
+    found: Table,
 }
 
 impl Scan<'_> {
@@ -309,6 +310,10 @@ fn columns(kind: Kind, counts: usize, cpus: usize, nothing_follows: bool) -> Res
         _ if counts == cpus => Ok(Columns::Cpus),
         1 if kind == Kind::Arch && nothing_follows => Ok(Columns::Lone),
         _ if kind == Kind::Arch && counts > cpus => Ok(Columns::Extra),
-        _ => Err(format!("{counts} counts in a row under a header of {cpus} CPUs")),
+        _ => Err(format!("{} in a row for {}", several(counts, "count"), several(cpus, "CPU"))),
     }
+}
+
+fn several(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
