@@ -18,9 +18,7 @@ class Child:
         self._stopped_by = 0
 
     def start(self) -> None:
-        """Starts it, unless a signal came first."""
-        if self._stopped_by:
-            return
+        """Starts it."""
         self._process = subprocess.Popen(self._command)  # noqa: S603 - it is what the user asked to run
         if self._stopped_by:
             # The signal came while it was being started.
