@@ -45,11 +45,11 @@ impl TextSource for StopsAt {
 
 /// Blocks without end.
 #[derive(Default)]
-struct Plenty(Vec<Box<Block>>);
+struct Plenty(Vec<Block>);
 
 impl Outlet for Plenty {
     fn hand_over(&mut self, block: Box<Block>) {
-        self.0.push(block);
+        self.0.push(*block);
     }
 
     fn take_empty(&mut self) -> Option<Box<Block>> {
@@ -59,17 +59,17 @@ impl Outlet for Plenty {
 
 /// An outlet that has kept what it was handed.
 trait Kept: Outlet {
-    fn kept(&mut self) -> Vec<Box<Block>>;
+    fn kept(&mut self) -> Vec<Block>;
 }
 
 impl Kept for Plenty {
-    fn kept(&mut self) -> Vec<Box<Block>> {
+    fn kept(&mut self) -> Vec<Block> {
         std::mem::take(&mut self.0)
     }
 }
 
 impl Kept for Never {
-    fn kept(&mut self) -> Vec<Box<Block>> {
+    fn kept(&mut self) -> Vec<Block> {
         Vec::new()
     }
 }
@@ -109,7 +109,7 @@ fn run(arch_every: i64, stop_at: u64, outlet: &mut impl Kept) -> Seen {
     let (last, result) = sampler.run(outlet, &control);
     result.unwrap();
     let mut blocks = outlet.kept();
-    blocks.push(last);
+    blocks.push(*last);
     let (mut reads, mut dropped) = (Vec::new(), 0);
     for block in blocks {
         let mut cell = 0;
@@ -147,7 +147,7 @@ fn told_to_stop_it_reads_groups_ahead_of_points_that_are_far() {
     assert!(last.2 < -800 * MS, "it is ahead of its point, and says so: {last:?}");
     let grown: i64 = reads.iter().filter(|read| read.1 == 1).map(|read| read.3).sum();
     assert_eq!(grown, 4, "all growth up to the stop is in it");
-    assert_eq!(reads.len(), 3 + 1 + 1, "it does not go on for the sake of the far point: {reads:?}");
+    assert_eq!(reads.len(), 4 + 1 + 1, "it does not go on for the sake of the far point: {reads:?}");
     assert!(reads.iter().is_sorted_by_key(|read| read.0));
 }
 
