@@ -98,6 +98,8 @@ pub struct Sampler {
     missed_in_a_row: Vec<i64>,
     cost: Cost,
     began: i64,
+    /// Point 0 was handed out.
+    begun: bool,
     block: Option<Box<Block>>,
     spare: Option<Box<Block>>,
     /// When the block in hand got its first read.
@@ -126,6 +128,7 @@ impl Sampler {
             cost: Cost::default(),
             utc_offset_ns: anchor.real_ns - anchor.mono_ns,
             began,
+            begun: false,
             block: None,
             spare: None,
             block_began: began,
@@ -211,7 +214,10 @@ impl Sampler {
     /// The next point of the grid; those that were passed over are counted as missed.
     fn next_due(&mut self, control: &Control) -> Due {
         let (stats, run) = (&mut self.stats, &mut self.missed_in_a_row);
-        self.pacer.next(self.clock.now(), |passed| {
+        // Point 0 is the begin itself: it is late from the start, and read all the same.
+        let now = if self.begun { self.clock.now() } else { self.began };
+        self.begun = true;
+        self.pacer.next(now, |passed| {
             let run = &mut run[passed.group];
             *run = run.saturating_add_unsigned(passed.count);
             stats[passed.group].missed.add(passed.count, passed.first, passed.last, *run);
