@@ -45,8 +45,8 @@ bench: build
 
 fuzz:
 	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
-	cd rust && for target in $$($(CARGO) fuzz list); do \
-		$(CARGO) fuzz run -s none $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	for target in $$($(CARGO) fuzz list --fuzz-dir rust/fuzz); do \
+		$(CARGO) fuzz run -s none --fuzz-dir rust/fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 
 clean:

@@ -104,11 +104,11 @@ def _engines(procfs: str, sysfs: str) -> list[Check]:
             checks.append(Check(path, good=True, needed=name == "interrupts", finding="readable, no privilege needed"))
     per_line = next(Path(sysfs, "kernel/irq").glob("*/per_cpu_count"), None)
     finding = (
-        "single lines can be read without the whole text"
+        "a few chosen lines (--irqs) are read on their own, which costs less"
         if per_line
-        else f"no {sysfs}/kernel/irq here: single lines are read from the whole text"
+        else "not here: chosen lines (--irqs) are read with all the others"
     )
-    checks.append(Check("single lines", good=per_line is not None, needed=False, finding=finding))
+    checks.append(Check(f"{sysfs}/kernel/irq", good=per_line is not None, needed=False, finding=finding))
     return checks
 
 

@@ -107,8 +107,7 @@ class TraceWarning:
     message: str
 
     def __str__(self) -> str:
-        times = "" if self.count == 1 else f" ({self.count:,} times)"
-        return f"{self.message}{times}"
+        return self.message
 
 
 @dataclass(frozen=True, slots=True)

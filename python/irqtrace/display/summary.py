@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from irqtrace.info import TraceWarning
     from irqtrace.trace import Trace
 
 __all__ = ["busiest_table", "headline", "print_quality", "print_summary", "print_warnings"]
@@ -102,11 +103,17 @@ def print_quality(console: Console, frame: pl.DataFrame) -> None:
 
 
 def print_warnings(console: Console, trace: Trace) -> None:
-    """What a person must know, one line each."""
-    if trace.warnings:
-        console.print()
+    """What a person must know, one line for each type and line; what several groups have in common is told once."""
+    alike: dict[tuple[str, int | None], list[TraceWarning]] = {}
     for warning in trace.warnings:
-        console.print(Text(f"warning: {harmless(str(warning))}"))
+        alike.setdefault((warning.type, warning.line), []).append(warning)
+    if alike:
+        console.print()
+    for warnings in alike.values():
+        worst = max(warnings, key=lambda warning: warning.count)
+        others = ", ".join(sorted({str(other.kind) for other in warnings} - {str(worst.kind)}))
+        also = f" (also {others})" if others else ""
+        console.print(Text(f"warning: {harmless(worst.message)}{also}"))
 
 
 def _time(column: str, row: dict[str, Any]) -> str:
