@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import mmap
-import os
 import socket
 import time
 from typing import TYPE_CHECKING, Any
@@ -150,71 +148,6 @@ def test_memory_and_file_hold_the_same_frames(tmp_path: Path) -> None:
     for frame in ("deltas", "samples", "lines"):
         assert_frame_equal(getattr(opened, frame), getattr(trace, frame))
     assert opened._meta == trace._meta
-
-
-# Ground truth
-
-
-def test_a_datagram_over_loopback_is_a_net_rx_on_its_senders_cpu() -> None:
-    count = 10_000
-    before = os.sched_getaffinity(0)
-    cpu = min(before)
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two,
-    ):
-        one.bind(("127.0.0.1", 0))
-        address = one.getsockname()
-        os.sched_setaffinity(0, {cpu})
-        try:
-            with Sampler(interval="1ms", batch_every="10ms", irqs=["NET_RX"]) as sampler:
-                until_now(sampler)
-                for _ in range(count):
-                    two.sendto(b"x", address)
-                    one.recv(1)
-                batches = until_now(sampler)
-        finally:
-            os.sched_setaffinity(0, before)
-    grown = sum(batch.frame().filter(irq="NET_RX", cpu=cpu)["delta"].sum() for batch in batches)
-    # What comes from elsewhere in that time is the background's own: a handful beside ten thousand.
-    assert count <= grown <= count + 1_000
-
-
-def test_a_direct_read_of_a_disk_is_a_block_softirq(tmp_path: Path) -> None:
-    count, block = 200, 4096
-    path = tmp_path / "blocks"
-    path.write_bytes(os.urandom(block * count))
-    with path.open("rb") as written:
-        os.fsync(written.fileno())
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_DIRECT)
-    except OSError as error:
-        pytest.skip(f"{tmp_path}: no direct reads here: {error}")
-    buffer = mmap.mmap(-1, block)
-    try:
-        with Sampler(interval="1ms", batch_every="10ms", irqs=["BLOCK"]) as sampler:
-            until_now(sampler)
-            for at in range(count):
-                os.preadv(file, [buffer], at * block)
-            grown = total(until_now(sampler), irq="BLOCK")
-    finally:
-        os.close(file)
-        buffer.close()
-    if not grown:
-        pytest.skip(f"{tmp_path}: not on a disk whose completions are softirqs")
-    assert grown >= count
-
-
-def test_a_sleep_is_a_local_timer_interrupt() -> None:
-    if "LOC" not in irqtrace.snapshot().filter(kind="arch")["irq"]:
-        pytest.skip("no LOC line on this architecture")
-    count = 200
-    with Sampler(interval="10ms", irqs=["LOC"]) as sampler:
-        until_now(sampler)
-        for _ in range(count):
-            time.sleep(0.0002)
-        grown = total(until_now(sampler), irq="LOC")
-    assert grown >= count
 
 
 # What makes no sense

@@ -34,6 +34,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a question about a running recording waits for the answer to be up to date.
 const CATCH_UP_WITHIN: Duration = Duration::from_millis(250);
 
+/// How long the start waits for the first sample, and how often it looks for it: the sampler's thread is not to be
+/// burdened with telling.
+const START_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_FOR_START_EVERY: Duration = Duration::from_micros(50);
+
 /// Takes, on the sampler's thread, the privileges asked for; they are held until what it returns is dropped.
 pub type Prepare = Box<dyn FnOnce() -> Result<Box<dyn Any>, IrqtraceError> + Send>;
 
@@ -123,7 +128,7 @@ impl Recording {
         Self { shared: Arc::new(shared), stage: Mutex::new(Stage::Ready(Box::new((plan, setup)))) }
     }
 
-    /// Starts sampling.
+    /// Starts sampling, and returns when the first sample has been read: what happens after that is counted.
     ///
     /// # Errors
     ///
@@ -168,6 +173,14 @@ impl Recording {
             stop_at_memory_limit,
         };
         *stage = Stage::Started(Some(spawn("irqtrace-collect", move || collecting.run())?));
+        let given_up = Instant::now() + START_WITHIN;
+        let control = &self.shared.control;
+        while control.sample.load(Ordering::Acquire) < 0 && Instant::now() < given_up {
+            if lock(&self.shared.state).ended {
+                break;
+            }
+            thread::sleep(LOOK_FOR_START_EVERY);
+        }
         Ok(())
     }
 

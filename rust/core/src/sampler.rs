@@ -37,13 +37,13 @@ struct LastRound {
 }
 
 /// What others may ask of a running sampler, and see of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Control {
     /// Ask it to end.
     pub stop: AtomicBool,
     /// Ask it to hand over what it has after the next sample.
     pub flush: AtomicBool,
-    /// The newest sample.
+    /// The newest sample; -1 before the first.
     pub sample: AtomicI64,
     /// Readings of groups so far.
     pub reads: AtomicU64,
@@ -51,6 +51,19 @@ pub struct Control {
     pub missed: AtomicU64,
     /// How late the newest sample was.
     pub late_ns: AtomicI64,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            stop: AtomicBool::new(false),
+            flush: AtomicBool::new(false),
+            sample: AtomicI64::new(-1),
+            reads: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            late_ns: AtomicI64::new(0),
+        }
+    }
 }
 
 /// One group, and which engine reads it.
@@ -354,7 +367,7 @@ impl Sampler {
             control.reads.fetch_add(1, Ordering::Relaxed);
             control.late_ns.store(late_ns, Ordering::Relaxed);
         }
-        control.sample.store(due.sample, Ordering::Relaxed);
+        control.sample.store(due.sample, Ordering::Release);
     }
 
     /// No block was free: the reader is too slow. The next read carries the growth.

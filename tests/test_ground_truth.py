@@ -1,0 +1,112 @@
+"""On a running kernel, what is done so many times is counted so many times."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+import irqtrace
+from irqtrace import Sampler, Trace, _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not _core.LIVE, reason="needs a build that samples the running kernel")
+
+
+@contextmanager
+def on_one_cpu() -> Iterator[int]:
+    """Holds this thread on one CPU, and gives its id."""
+    before = os.sched_getaffinity(0)
+    cpu = min(before)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield cpu
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def counted(irq: str, work: Callable[[], None], cpu: int | None = None) -> tuple[int, int]:
+    """How much a line grew while the work was done, and what the background alone does to it in as much time."""
+    begin = time.monotonic()
+    with Sampler(interval="1ms", irqs=[irq]) as sampler:
+        work()
+    took = time.monotonic() - begin
+    with Sampler(interval="1ms", irqs=[irq]) as idle:
+        time.sleep(took)
+    return total(sampler.trace(), cpu), total(idle.trace(), cpu)
+
+
+def total(trace: Trace, cpu: int | None) -> int:
+    deltas = trace.deltas if cpu is None else trace.deltas.filter(pl.col("cpu") == cpu)
+    return int(deltas["delta"].sum())
+
+
+def allowance(background: int) -> int:
+    """What the background may add: it is no steady stream."""
+    return 5 * background + 100
+
+
+def test_a_datagram_over_loopback_is_a_net_rx_on_its_senders_cpu() -> None:
+    count = 10_000
+
+    def send() -> None:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+        ):
+            receiver.bind(("127.0.0.1", 0))
+            address = receiver.getsockname()
+            for _ in range(count):
+                sender.sendto(b"x", address)
+                receiver.recv(1)
+
+    with on_one_cpu() as cpu:
+        grown, background = counted("NET_RX", send, cpu)
+    assert count <= grown <= count + allowance(background)
+
+
+def test_a_direct_read_of_a_disk_is_a_block_softirq(tmp_path: Path) -> None:
+    count, block = 200, 4096
+    path = tmp_path / "blocks"
+    path.write_bytes(os.urandom(block * count))
+    os.sync()
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    except OSError as error:
+        pytest.skip(f"{tmp_path}: no direct reads here: {error}")
+    buffer = mmap.mmap(-1, block)
+
+    def read() -> None:
+        for at in range(count):
+            os.preadv(file, [buffer], at * block)
+
+    try:
+        grown, background = counted("BLOCK", read)
+    finally:
+        os.close(file)
+        buffer.close()
+    if grown < count // 2:
+        pytest.skip(f"{tmp_path}: not on a disk whose completions are softirqs")
+    assert count <= grown <= count + allowance(background)
+
+
+def test_a_sleep_is_a_local_timer_interrupt() -> None:
+    if "LOC" not in irqtrace.snapshot().filter(kind="arch")["irq"]:
+        pytest.skip("no LOC line on this architecture")
+    count = 200
+
+    def sleep() -> None:
+        for _ in range(count):
+            time.sleep(0.0002)
+
+    grown, _ = counted("LOC", sleep)
+    assert grown >= count
