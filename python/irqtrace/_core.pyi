@@ -144,7 +144,9 @@ def snapshot(
     With paths, only those texts are read.
     """
 
-def read_costs(procfs: str = "/proc", sysfs: str = "/sys", reads: int = 50) -> list[ReadCost]: ...
+def read_costs(procfs: str = "/proc", sysfs: str = "/sys", reads: int = 50) -> tuple[list[ReadCost], list[str]]:
+    """The costs of the sources that can be read, and for those that cannot a sentence each."""
+
 def host_facts(procfs: str = "/proc", sysfs: str = "/sys") -> str:
     """JSON of the machine's facts, the object ``host`` of docs/format.md."""
 

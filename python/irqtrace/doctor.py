@@ -87,11 +87,9 @@ def examine(procfs: str = "/proc", sysfs: str = "/sys") -> Findings:
 
 
 def _costs(procfs: str, sysfs: str) -> tuple[_core.ReadCost, ...]:
-    try:
-        return tuple(_core.read_costs(procfs, sysfs))
-    except (IrqtraceError, OSError):
-        # What is wrong is said by the checks, one source at a time.
-        return ()
+    # What cannot be read is said by the checks, one source at a time.
+    costs, _ = _core.read_costs(procfs, sysfs)
+    return tuple(costs)
 
 
 def _engines(procfs: str, sysfs: str) -> list[Check]:

@@ -46,7 +46,7 @@ def duration_ns(value: Duration, what: str = "duration") -> int:
     elif isinstance(value, str):
         ns = _parse(value, what)
     else:
-        raise ValueError(f"{what} {value!r} has no unit; {EXAMPLES}")
+        raise ValueError(f"{what} {value!r} has no unit; {EXAMPLES}")  # noqa: TRY004 - zero is a value, and a wrong one
     if abs(ns) > _LONGEST_NS:
         raise ValueError(f"{what} {value!r} is longer than 292 years")
     return ns

@@ -28,7 +28,7 @@ class Host:
     """The machine that was recorded; None where a fact is not known."""
 
     host: str
-    boot: str
+    boot: str | None
     kernel: str | None
     arch: str | None
     cpus_online: tuple[int, ...] | None
@@ -146,7 +146,7 @@ def trace_info(meta: Meta, first_sample: int, last_sample: int) -> TraceInfo:
             nohz_full=_ids(host["nohz_full"]),
         ),
         settings=meta["settings"],
-        cost=Cost(**meta["cost"]) if meta["cost"] else None,
+        cost=Cost(**meta["cost"]) if meta["cost"]["wall_ns"] else None,
     )
 
 

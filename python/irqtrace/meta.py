@@ -27,7 +27,7 @@ class HostMeta(TypedDict):
     """The machine."""
 
     host: str
-    boot: str
+    boot: str | None
     kernel: str | None
     arch: str | None
     cpus_online: list[int] | None
@@ -120,7 +120,7 @@ class Meta(TypedDict):
     finals: CountsMeta
     previous: list[PreviousMeta]
     settings: dict[str, Any]
-    cost: CostMeta | None
+    cost: CostMeta
     warnings: list[WarningMeta]
     marks: list[MarkMeta]
 

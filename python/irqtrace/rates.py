@@ -71,7 +71,7 @@ def rates(
     key = [*WINDOW, *_beside_group(by)]
     grid = cells.lazy().drop("events").join(windows.due(meta), on=GROUP)
     rows = (
-        _present(grid, reads, flat, meta, windows, by)
+        _present(grid, flat, meta, windows, by)
         .join(counts.lazy(), on=key, how="left", nulls_equal=True)
         .join(_spans(reads.lazy(), meta), on=WINDOW, how="left")
         .with_columns(pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count"))
@@ -206,12 +206,14 @@ def _rates() -> list[pl.Expr]:
 
 
 def _present(
-    grid: pl.LazyFrame, reads: pl.DataFrame, flat: pl.LazyFrame, meta: Meta, windows: _Windows, by: tuple[str, ...]
+    grid: pl.LazyFrame, flat: pl.LazyFrame, meta: Meta, windows: _Windows, by: tuple[str, ...]
 ) -> pl.LazyFrame:
     """Of cells and windows, those in which at least one line of the cell was present."""
-    ends = reads.group_by(GROUP).agg(first=pl.col("first_read").min(), last=pl.col("last_read").max())
-    stay = (pl.col("first_sample") <= pl.col("first")) & (pl.col("last_sample").fill_null(2**62) >= pl.col("last"))
-    known = lines(meta).join(ends, on=GROUP).select("line", "first_sample", "last_sample", stays=stay)
+    begin, end = (
+        (ns - windows.info.t0_ns) // windows.info.interval_ns for ns in (windows.info.begin_ns, windows.info.end_ns)
+    )
+    stay = (pl.col("first_sample") <= begin) & (pl.col("last_sample").fill_null(end) >= end - 1)
+    known = lines(meta).select("line", "first_sample", "last_sample", stays=stay)
     if windows.whole or known["stays"].all():
         return grid
     key = [*GROUP, *_beside_group(by)]

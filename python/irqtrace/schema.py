@@ -49,7 +49,7 @@ FLAT_ARROW = pa.schema(
         pa.field("cpu", pa.uint16()),
         pa.field("delta", pa.int64(), nullable=False),
         pa.field("host", pa.dictionary(pa.int8(), pa.string()), nullable=False),
-        pa.field("boot", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+        pa.field("boot", pa.dictionary(pa.int8(), pa.string())),
     ]
 )
 """The flat table, as it stands in a file: docs/format.md."""

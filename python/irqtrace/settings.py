@@ -71,6 +71,9 @@ class Settings:
             raise ValueError(
                 f"spin {spin!r} does not lie between zero and the interval of {duration_text(interval_ns)}"
             )
+        _check_number("pin", pin, "a CPU's number", range(1 << 16))
+        _check_number("fifo", fifo, "a real-time priority", range(1, 100))
+        _check_number("dma_latency_us", dma_latency_us, "a latency in microseconds", range(1 << 31))
         if memory_limit <= 0:
             raise ValueError(f"memory_limit {memory_limit} is not a number of bytes above zero")
         return cls(
@@ -147,6 +150,11 @@ def shortest_interval_ns(costs: Iterable[_core.ReadCost], kinds: Iterable[str]) 
     return -(-int(total_ns * _HEADROOM) // digits) * digits
 
 
+def _check_number(name: str, value: int | None, what: str, allowed: range) -> None:
+    if value is not None and value not in allowed:
+        raise ValueError(f"{name} {value!r} is not {what}: {allowed[0]} to {allowed[-1]}")
+
+
 def _known(kinds: Kinds) -> list[str]:
     names = [kinds] if isinstance(kinds, str) else list(kinds)
     for name in names:
@@ -176,7 +184,7 @@ def _interval_ns(value: Duration, what: str, kinds: list[str], procfs: str) -> i
         return positive_ns(value, what)
     except ValueError as error:
         try:
-            shortest = shortest_interval_ns(_core.read_costs(procfs), kinds)
+            shortest = shortest_interval_ns(_core.read_costs(procfs)[0], kinds)
         except (IrqtraceError, OSError):
             shortest = None
         if shortest is None:

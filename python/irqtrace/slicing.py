@@ -34,12 +34,13 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
         "baselines": _baselines(spans),
         "finals": _finals(spans),
         "previous": reads.before.to_dicts() or meta["previous"],  # type: ignore[typeddict-item]
-        "cost": None,
+        # What sampling a part took is not known.
+        "cost": {"cpu_ns": 0, "wall_ns": 0, "reads": 0, "sleeps": 0, "spins": 0},
         "warnings": [
             warning for warning in meta["warnings"] if warning["first_sample"] < end and warning["last_sample"] >= start
         ],
         "marks": [
-            mark for mark in meta["marks"] if start <= -((meta["t0_ns"] - mark["time_ns"]) // meta["interval_ns"]) < end
+            mark for mark in meta["marks"] if start <= (mark["time_ns"] - meta["t0_ns"]) // meta["interval_ns"] < end
         ],
     }
     return _rows(flat, meta, spans, reads, start, end), part
@@ -207,9 +208,9 @@ def _rows(flat: pl.LazyFrame, meta: Meta, spans: pl.DataFrame, reads: _Reads, st
     missing = spans.filter(pl.col("first") <= pl.col("first_read"), ~pl.col("at_first_read"))
     if firsts.is_empty() or missing.is_empty():
         return flat.filter(pl.col("sample").is_between(start, end, closed="left"))
-    split = firsts["sample"].max() + 1  # type: ignore[operator]
+    split = max(firsts["sample"].to_list()) + 1
     known = lines(meta)
-    host = {key: pl.lit(meta["host"][key], dtype=FLAT[key]) for key in ("host", "boot")}  # type: ignore[literal-required]
+    host = {key: pl.lit(meta["host"][key], dtype=FLAT[key]) for key in ("host", "boot")}
     added = (
         missing.select(*CELL)
         .join(known.select("line", *GROUP, "irq", "name"), on="line")
@@ -236,4 +237,4 @@ def _counts(columns: CountsMeta) -> pl.DataFrame:
 
 def _columns(frame: pl.DataFrame) -> CountsMeta:
     ordered = frame.sort(*CELL, "sample", nulls_last=True)
-    return {column: ordered[column].to_list() for column in COUNTS}
+    return {column: ordered[column].to_list() for column in COUNTS}  # type: ignore[return-value]

@@ -64,11 +64,10 @@ def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], wi
 def frame_table(frame: pl.DataFrame, width: int) -> Table:
     """Any frame of the library, its numbers in the units that their columns name."""
     columns = [(_heading(name), dtype.is_numeric()) for name, dtype in frame.schema.items()]
-    one_day = frame.select(pl.col(pl.Datetime).dt.date().n_unique() <= 1).row(0) if len(frame) else ()
+    one_day = all(times.dt.date().n_unique() <= 1 for times in frame.select(pl.col(pl.Datetime)))
     shown = frame.with_columns(pl.col(pl.Datetime).dt.epoch("ns"))
     rows = (
-        [_cell(name, value, time_of_day=all(one_day)) for name, value in row.items()]
-        for row in shown.iter_rows(named=True)
+        [_cell(name, value, time_of_day=one_day) for name, value in row.items()] for row in shown.iter_rows(named=True)
     )
     return table(columns, rows, width)
 

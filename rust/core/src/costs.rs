@@ -66,10 +66,9 @@ fn text_cost(
 ) -> Result<ReadCost, SourceUnavailable> {
     let mut file = ProcText::open(path)?;
     let (median_ns, worst_ns) = durations(reads, || match file.read(limit, &SystemClock, text) {
-        Ok(_) => Ok(()),
         Err(ReadError::Unavailable(error)) => Err(error),
         // A file has no end of its captured texts.
-        Err(ReadError::End) => Ok(()),
+        Ok(_) | Err(ReadError::End) => Ok(()),
     })?;
     Ok(ReadCost { source, path: path.display().to_string(), kinds, bytes: text.len(), median_ns, worst_ns })
 }

@@ -43,7 +43,8 @@ impl HostFacts {
             host: word(&kernel.join("hostname")).unwrap_or_default(),
             boot: word(&kernel.join("random/boot_id")),
             kernel: word(&kernel.join("osrelease")),
-            arch: word(&kernel.join("arch")).or_else(machine),
+            // There since Linux 6.1; else what this program was built for.
+            arch: word(&kernel.join("arch")).or_else(|| Some(std::env::consts::ARCH.to_owned())),
             cpus_online: cpus("online"),
             cpus_possible: cpus("possible"),
             numa_nodes: numa_nodes(&sysfs.join("devices/system/node")),
@@ -80,17 +81,6 @@ fn numa_nodes(dir: &Path) -> Option<BTreeMap<String, Vec<u16>>> {
             Some((node.to_string(), parse_cpulist(&cpus)?))
         })
         .collect()
-}
-
-/// `/proc/sys/kernel/arch` is there since Linux 6.1 only.
-#[cfg(all(target_os = "linux", feature = "live"))]
-fn machine() -> Option<String> {
-    Some(rustix::system::uname().machine().to_string_lossy().into_owned())
-}
-
-#[cfg(not(all(target_os = "linux", feature = "live")))]
-fn machine() -> Option<String> {
-    None
 }
 
 #[cfg(test)]

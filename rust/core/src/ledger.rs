@@ -216,7 +216,13 @@ impl Ledger {
             ..GroupState::default()
         };
         for (key, line) in epoch.lines.iter().filter(|(key, _)| *key >= epoch.first_new) {
-            self.lines.push(LineMeta { id: *key, line: line.clone(), first_sample: epoch.sample, last_sample: None });
+            self.lines.push(LineMeta {
+                id: *key,
+                engine: self.facts.groups[usize::from(epoch.group)].0.engine,
+                line: line.clone(),
+                first_sample: epoch.sample,
+                last_sample: None,
+            });
         }
         let last_sample = old.last.map_or(epoch.sample, |last| last.sample);
         for key in old.lines.iter().filter(|key| !new.lines.contains(key)) {
@@ -225,7 +231,8 @@ impl Ledger {
             }
         }
         for (&(line, cpu), &count) in old.cells.iter().zip(&old.counts) {
-            if count > 0 && new.find(line, cpu).is_none() {
+            // A zero of a line that stays stands too: it tells when the cell went.
+            if (count > 0 || new.lines.contains(&line)) && new.find(line, cpu).is_none() {
                 self.finals.push(line, cpu_id(cpu), last_sample, count);
             }
         }

@@ -27,9 +27,9 @@ type Text = TextEngine<ProcText>;
 /// # Errors
 ///
 /// Where a source cannot be read, what is asked for makes no sense here, or the file cannot be begun.
-pub fn open(config: Config) -> Result<Recording, IrqtraceError> {
+pub fn open(config: &Config) -> Result<Recording, IrqtraceError> {
     let clock = SystemClock;
-    let Config { interval_ns, settings, procfs, sysfs, .. } = &config;
+    let Config { interval_ns, settings, procfs, sysfs, .. } = config;
     let wanted = Wanted { interval_ns: *interval_ns, kinds: settings.kinds.clone(), irqs: settings.irqs.clone() };
     let mut selection = wanted.selection()?;
     if let Some(cpu) = settings.pin {
@@ -50,7 +50,7 @@ pub fn open(config: Config) -> Result<Recording, IrqtraceError> {
     let host = HostFacts::read(procfs, sysfs);
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
     if let Some(text) = interrupts {
-        engines.extend(interrupt_engines(text, &selection, &wanted, &config, &host)?);
+        engines.extend(interrupt_engines(text, &selection, &wanted, config, &host)?);
     }
     if let Some(mut text) = softirqs.filter(|_| selection.kinds.contains(&Kind::Softirq)) {
         text.select(selection.clone());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClockAnchor, Group, HostFacts, Kind, Line, TraceFormatError, Warning};
+use crate::{ClockAnchor, EngineName, Group, HostFacts, Kind, Line, TraceFormatError, Warning};
 
 /// The version of the file format that this crate writes, and the newest that it reads.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -68,6 +68,8 @@ pub struct LineMeta {
     /// The key of the line in the trace's rows. Ids are given from 0 up, without gaps over a whole recording.
     #[serde(rename = "line")]
     pub id: u32,
+    /// Where its counts come from.
+    pub engine: EngineName,
     /// What the kernel says of it.
     #[serde(flatten)]
     pub line: Line,

@@ -11,7 +11,7 @@ use crate::{Config, IrqtraceError, Kind, SourceUnavailable};
 /// # Errors
 ///
 /// Always.
-pub fn open(config: Config) -> Result<Recording, IrqtraceError> {
+pub fn open(config: &Config) -> Result<Recording, IrqtraceError> {
     let Config { procfs, .. } = config;
     Err(not_live(&procfs.display().to_string()).into())
 }

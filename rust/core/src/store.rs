@@ -62,17 +62,13 @@ impl Store {
         let next =
             if self.file.is_some() { ChunkBuilder::default() } else { ChunkBuilder::with_capacity(ChunkBuilder::ROWS) };
         let chunk = Arc::new(std::mem::replace(&mut self.builder, next).freeze()?);
-        match &mut self.file {
-            Some(file) => {
-                let ledger = &self.ledger;
-                let flattener = Flattener::new(ledger.host(), &ledger.groups(), ledger.lines());
-                file.write_chunk(&chunk, &flattener)?;
-            }
-            None => {
-                self.chunk_bytes += chunk.memory_bytes();
-                self.chunks.push(chunk);
-            }
+        if let Some(file) = &mut self.file {
+            let ledger = &self.ledger;
+            let flattener = Flattener::new(ledger.host(), &ledger.groups(), ledger.lines());
+            return file.write_chunk(&chunk, &flattener);
         }
+        self.chunk_bytes += chunk.memory_bytes();
+        self.chunks.push(chunk);
         Ok(())
     }
 

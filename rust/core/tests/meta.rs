@@ -65,7 +65,7 @@ fn the_metadata_has_the_keys_of_the_format() {
     assert_eq!(keys(&value["anchors"][0]), "boot_ns bracket_ns mono_ns raw_ns real_ns");
     assert_eq!(
         keys(&value["lines"][0]),
-        "actions chip first_sample hwirq irq kind last_sample line name number trigger"
+        "actions chip engine first_sample hwirq irq kind last_sample line name number trigger"
     );
     assert_eq!(value["baselines"], json!({"line": [0], "cpu": [1], "sample": [0], "count": [u64::MAX]}));
     assert_eq!(value["finals"]["cpu"], json!([null]));

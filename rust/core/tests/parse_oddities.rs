@@ -216,7 +216,7 @@ fn a_count_wider_than_its_column_is_one_count() {
     assert_eq!(interrupts("CPU0\nA: 123456789012 x\n").counts, [123_456_789_012]);
     // Counts that touch are one number, and so one too few.
     let touching = "           CPU0       CPU1\n  1:          112345678901   PCI-MSI   1-edge      eth0\n";
-    assert_eq!(error(touching).2, "1 counts in a row under a header of 2 CPUs");
+    assert_eq!(error(touching).2, "1 count in a row for 2 CPUs");
 }
 
 #[test]
@@ -242,8 +242,8 @@ fn a_numbered_row_with_more_or_fewer_counts_than_the_header_has_cpus_is_an_error
     let header = "           CPU0       CPU1       \n";
     let more = " 36:          5          7          9   PCI-MSI   1-edge      eth0\n";
     let fewer = " 36:          5   PCI-MSI   1-edge      eth0\n";
-    assert_eq!(error(format!("{header}{more}")).2, "3 counts in a row under a header of 2 CPUs");
-    assert_eq!(error(format!("{header}{fewer}")), (2, 49, "1 counts in a row under a header of 2 CPUs".into()));
+    assert_eq!(error(format!("{header}{more}")).2, "3 counts in a row for 2 CPUs");
+    assert_eq!(error(format!("{header}{fewer}")), (2, 49, "1 count in a row for 2 CPUs".into()));
     assert_eq!(error(format!("{header} 36:          5\n")).0, 2);
     assert_eq!(error(format!("{header} 36:\n")).0, 2);
 }

@@ -406,6 +406,7 @@ proptest! {
     /// Against a slow oracle that knows the machine itself: each cell's growth from read to read, wherever the cell was
     /// in both and nothing of its line fell.
     #[test]
+    #[expect(clippy::needless_range_loop, reason = "lines and CPUs are numbers here, and index several tables")]
     fn deltas_are_the_growth_of_the_machine(
         start in prop::array::uniform6(prop::array::uniform5(prop_oneof![0_u32..500, (u32::MAX - 5_000)..=u32::MAX])),
         steps in prop::collection::vec(prop::collection::vec(change(), 0..5), 1..25),
@@ -413,7 +414,9 @@ proptest! {
         let mut machine = Machine { lines: [true; 6], cpus: [true; 5], counts: start };
         let mut machines = vec![machine.clone()];
         for changes in &steps {
-            changes.iter().for_each(|change| machine.apply(change));
+            for change in changes {
+                machine.apply(change);
+            }
             machines.push(machine.clone());
         }
         let texts: Vec<String> = machines.iter().map(Machine::text).collect();

@@ -13,16 +13,16 @@ use pyo3::prelude::*;
 /// An immutable copy of the counts of the newest reads: a read-only C-contiguous uint64 buffer (lines, columns).
 #[pyclass(frozen, module = "irqtrace._core")]
 pub struct Counts {
-    counts: ledger::Counts,
+    newest: ledger::Counts,
     shape: [Py_ssize_t; 2],
     strides: [Py_ssize_t; 2],
 }
 
 impl Counts {
-    pub fn new(counts: ledger::Counts) -> PyResult<Self> {
-        let shape = [counts.lines.len().try_into()?, counts.cpus.len().try_into()?];
+    pub fn new(newest: ledger::Counts) -> PyResult<Self> {
+        let shape = [newest.lines.len().try_into()?, newest.cpus.len().try_into()?];
         let cell: Py_ssize_t = size_of::<u64>().try_into()?;
-        Ok(Self { strides: [shape[1] * cell, cell], shape, counts })
+        Ok(Self { strides: [shape[1] * cell, cell], shape, newest })
     }
 }
 
@@ -30,22 +30,22 @@ impl Counts {
 impl Counts {
     #[getter]
     fn shape(&self) -> (usize, usize) {
-        (self.counts.lines.len(), self.counts.cpus.len())
+        (self.newest.lines.len(), self.newest.cpus.len())
     }
 
     #[getter]
     fn lines(&self) -> Vec<u32> {
-        self.counts.lines.clone()
+        self.newest.lines.clone()
     }
 
     #[getter]
     fn cpus(&self) -> Vec<Option<u16>> {
-        self.counts.cpus.clone()
+        self.newest.cpus.clone()
     }
 
     #[getter]
     fn sample(&self) -> i64 {
-        self.counts.sample
+        self.newest.sample
     }
 
     /// Fills in a view of the counts.
@@ -65,7 +65,7 @@ impl Counts {
         // SAFETY: the interpreter passes a view that may be written. Every pointer put into it points into `this`, which
         // is frozen and is kept alive by the reference in `obj` until the view is released; the format is static.
         unsafe {
-            (*view).buf = this.counts.counts.as_ptr().cast_mut().cast::<c_void>();
+            (*view).buf = this.newest.counts.as_ptr().cast_mut().cast::<c_void>();
             (*view).len = this.shape[0] * this.strides[0];
             (*view).readonly = 1;
             (*view).itemsize = this.strides[1];

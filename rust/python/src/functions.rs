@@ -108,9 +108,8 @@ pub fn replay(
     path: Option<PathBuf>,
     overwrite: bool,
 ) -> Outcome<Option<Trace>> {
-    let (kinds, irqs) = wanted(interval_ns, kinds, irqs)?;
+    let wanted = wanted(interval_ns, kinds, irqs)?;
     py.detach(|| {
-        let wanted = core::plan::Wanted { interval_ns, kinds, irqs };
         let file = path.map(|path| core::TraceWriter::create(&path, overwrite)).transpose()?;
         let read = |(begin, end, interrupts, softirqs)| CapturedRead {
             window: core::Window { begin, end },

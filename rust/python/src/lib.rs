@@ -1,5 +1,7 @@
 //! The extension module `irqtrace._core`: it converts, delegates and maps errors, and computes nothing.
 
+#![expect(clippy::needless_pass_by_value, reason = "arguments come from Python by value")]
+
 mod counts;
 mod errors;
 mod functions;

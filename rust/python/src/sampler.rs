@@ -23,7 +23,7 @@ pub fn wanted(
     interval_ns: i64,
     kinds: Option<BTreeMap<String, i64>>,
     irqs: Option<Vec<Irq>>,
-) -> Outcome<(BTreeMap<core::Kind, i64>, Option<Vec<core::IrqChoice>>)> {
+) -> Outcome<core::plan::Wanted> {
     let kinds = match kinds {
         None => core::Kind::ALL.into_iter().map(|kind| (kind, interval_ns)).collect(),
         Some(kinds) => kinds
@@ -35,7 +35,7 @@ pub fn wanted(
         Irq::Number(number) => core::IrqChoice::Number(number),
         Irq::Pattern(text) => core::IrqChoice::Pattern(text),
     };
-    Ok((kinds, irqs.map(|irqs| irqs.into_iter().map(choice).collect())))
+    Ok(core::plan::Wanted { interval_ns, kinds, irqs: irqs.map(|irqs| irqs.into_iter().map(choice).collect()) })
 }
 
 /// How far a sampler is.
@@ -83,7 +83,7 @@ impl Sampler {
         procfs: std::path::PathBuf,
         sysfs: std::path::PathBuf,
     ) -> Outcome<Self> {
-        let (kinds, irqs) = wanted(interval_ns, kinds, irqs)?;
+        let core::plan::Wanted { kinds, irqs, .. } = wanted(interval_ns, kinds, irqs)?;
         let settings = core::Settings { kinds, irqs, pin, fifo, lock_memory, dma_latency_us, spin_ns, batch_every_ns };
         let config = core::Config {
             interval_ns,
@@ -96,7 +96,7 @@ impl Sampler {
             procfs,
             sysfs,
         };
-        py.detach(|| Ok(Self(core::open(config)?)))
+        py.detach(|| Ok(Self(core::open(&config)?)))
     }
 
     fn start(&self, py: Python<'_>) -> Outcome<()> {

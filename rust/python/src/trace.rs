@@ -75,11 +75,11 @@ impl Trace {
     }
 
     fn samples(&self) -> Stream {
-        self.stream(|trace| trace.samples())
+        self.stream(core::Trace::samples)
     }
 
     fn flat(&self) -> Stream {
-        self.stream(|trace| trace.flat())
+        self.stream(core::Trace::flat)
     }
 }
 

@@ -48,6 +48,7 @@ pub struct SysfsLines {
 impl SysfsLines {
     /// Opens the files of `lines` below `sysfs` (`/sys`), each with a field for each of the `possible` CPUs of the
     /// machine, and gives the lines that cannot be had this way next to the engine, which serves the others.
+    #[must_use]
     pub fn open(sysfs: &Path, lines: Vec<Line>, possible: &[u16]) -> (Self, Vec<RefusedLine>) {
         let mut engine = Self {
             dir: sysfs.join("kernel/irq"),
@@ -69,6 +70,10 @@ impl SysfsLines {
     /// # Errors
     ///
     /// The line, where it cannot be had this way.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is asked for at the start and when a line comes, never while sampling"
+    )]
     pub fn add(&mut self, line: Line) -> Result<(), RefusedLine> {
         let mut fresh = vec![0; self.layout.cpus.len()];
         match LineFile::open(&self.dir, &line, &mut fresh, &mut self.buffer) {

@@ -13,6 +13,7 @@
 
 use super::names::readable;
 use super::number::digits;
+use super::table::is_blank;
 
 /// The parts of a description.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -44,10 +45,8 @@ const GLUED_FLOWS: [&[u8]; 14] = [
 
 /// Takes apart what follows the counts of a numbered line, without the blanks around it.
 pub(super) fn describe(tail: &[u8]) -> Description {
-    let (chip, rest) = split_chip(tail);
+    let (mut chip, mut rest) = split_chip(tail);
     let mut description = Description::default();
-    let mut rest = rest;
-    let mut chip = chip;
     if let Some((number, after)) = take_hwirq(rest) {
         description.hwirq = Some(number);
         rest = after;
@@ -70,7 +69,8 @@ pub(super) fn describe(tail: &[u8]) -> Description {
     description
 }
 
-/// The actions of a list: separated by a comma and at least one blank.
+/// The actions of a list: separated by a comma and at least one blank. Alpha's mark of a fast handler, a plus before
+/// the name, stays as printed.
 pub(super) fn actions(list: &[u8]) -> Vec<String> {
     let mut actions = Vec::new();
     let mut rest = list;
@@ -92,10 +92,6 @@ pub(super) fn chip_of_ipi(tail: &[u8]) -> Option<(&[u8], u64, &[u8])> {
     let (number, text) = take_hwirq(tail[chip.len()..].trim_ascii_start())?;
     let text = text.trim_ascii_start();
     text.first()?.is_ascii_alphabetic().then_some((chip, number, text))
-}
-
-const fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r')
 }
 
 fn token_len(bytes: &[u8]) -> usize {

@@ -70,7 +70,8 @@ impl Bad {
     }
 }
 
-const fn is_blank(byte: u8) -> bool {
+/// Blanks between the parts of a row. The kernel prints spaces alone; the others come from what a text went through.
+pub(super) const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r')
 }
 
@@ -309,6 +310,10 @@ fn columns(kind: Kind, counts: usize, cpus: usize, nothing_follows: bool) -> Res
         _ if counts == cpus => Ok(Columns::Cpus),
         1 if kind == Kind::Arch && nothing_follows => Ok(Columns::Lone),
         _ if kind == Kind::Arch && counts > cpus => Ok(Columns::Extra),
-        _ => Err(format!("{counts} counts in a row under a header of {cpus} CPUs")),
+        _ => Err(format!("{} in a row for {}", several(counts, "count"), several(cpus, "CPU"))),
     }
+}
+
+fn several(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

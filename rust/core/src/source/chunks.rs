@@ -153,7 +153,7 @@ mod tests {
             limit in prop::option::of(0_usize..100_000),
             old in 0_usize..50_000,
         ) {
-            let records = lengths.iter().map(|&length| vec![(length % 251) as u8; length]).collect();
+            let records = lengths.iter().map(|&length| vec![u8::try_from(length % 251).unwrap(); length]).collect();
             let mut file = SeqFile::new(records, buffer);
             let mut text = vec![b'x'; old];
             read(&mut file, limit, &mut text);

@@ -61,7 +61,7 @@ pub fn line(id: u32, kind: Kind, irq: &str, name: &str) -> LineMeta {
         trigger: None,
         actions: vec![],
     };
-    LineMeta { id, line, first_sample: 0, last_sample: None }
+    LineMeta { id, engine: EngineName::Proc, line, first_sample: 0, last_sample: None }
 }
 
 /// Lines of which some share their irq or their name, and one has bytes that no terminal should get.

@@ -1,0 +1,231 @@
+"""The command line does what its verbs say, and never shows a traceback."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+import irqtrace
+from irqtrace import open_trace
+from irqtrace.cli import main
+from irqtrace.display.text import harmless
+from made import MadeLine, MadeRead, MadeTrace, small_trace
+from test_trace import conserved
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN = [sys.executable, "-m", "irqtrace"]
+
+
+def started(*arguments: str | Path) -> subprocess.Popen[str]:
+    """The command in a process of its own."""
+    return subprocess.Popen(
+        [*RUN, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+
+
+def test_record_writes_a_trace_and_prints_a_summary(
+    fake_proc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.parquet"
+    assert main(["record", "50ms", "--interval", "2ms", "-o", str(path), "--procfs", str(fake_proc)]) == 0
+    said = capsys.readouterr()
+    assert "softirq (proc)" in said.out
+    assert "the sampler itself" in said.out
+    assert str(path) in said.out
+    assert said.err == ""
+    assert conserved(open_trace(path))
+
+
+def test_record_refuses_to_replace_a_file_unless_forced(
+    fake_proc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.parquet"
+    path.write_text("kept")
+    arguments = ["record", "5ms", "--quiet", "--output", str(path), "--procfs", str(fake_proc)]
+    assert main(arguments) == 1
+    assert "--force" in capsys.readouterr().err
+    assert path.read_text() == "kept"
+    assert main([*arguments, "--force"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_recording_that_is_told_to_end_is_complete(fake_proc: Path, tmp_path: Path, number: signal.Signals) -> None:
+    path = tmp_path / "t.parquet"
+    # The recording runs until something asks it to end; what asks is sure to come after its start.
+    code = (
+        "import os, signal, sys, threading\n"
+        "from irqtrace import recording\n"
+        "from irqtrace.cli import main\n"
+        "from irqtrace.cli import record\n"
+        "run = record.run_recording\n"
+        "def then(core, **options):\n"
+        "    run(core, started=lambda: os.kill(os.getpid(), int(sys.argv[1])), **options)\n"
+        "record.run_recording = then\n"
+        "sys.exit(main(sys.argv[2:]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(int(number)), "record", "-o", str(path), "--procfs", str(fake_proc)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert conserved(open_trace(path))
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137)])
+def test_record_passes_on_the_status_of_its_command(
+    fake_proc: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], script: str, status: int
+) -> None:
+    path = tmp_path / "t.parquet"
+    arguments = ["record", "-o", str(path), "--procfs", str(fake_proc), "--", "sh", "-c", f"echo its own; {script}"]
+    assert main(arguments) == status
+    said = capfd.readouterr()
+    assert said.out == "its own\n"
+    assert "the sampler itself" in said.err
+    assert conserved(open_trace(path))
+
+
+def test_a_signal_reaches_the_command(fake_proc: Path, tmp_path: Path) -> None:
+    script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do read _ || sleep 0.01; done"
+    running = started(
+        "record", "--quiet", "-o", tmp_path / "t.parquet", "--procfs", fake_proc, "--", "sh", "-c", script
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "ready\n"
+    running.send_signal(signal.SIGTERM)
+    out, err = running.communicate()
+    assert (running.returncode, out, err) == (9, "caught\n", "")
+    assert conserved(open_trace(tmp_path / "t.parquet"))
+
+
+def test_a_command_that_is_not_there_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.parquet"
+    assert main(["record", "-o", str(path), "--", "no-such-command-here"]) == 127
+    assert "no-such-command-here: no such command" in capsys.readouterr().err
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["record", "5 parsecs"], "no duration"),
+        (["record", "1s", "--interval", "0s"], "smallest sensible value here is"),
+        (["record", "1s", "--kinds", "hard"], "the kinds are irq, arch, softirq"),
+        (["record", "1s", "--kinds", "irq,arch=1500us"], "no whole multiple"),
+        (["record", "1s", "--irqs", "nosuch*"], "nosuch"),
+        (["record", "--"], "no command"),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_status_2(
+    fake_proc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    verb, *others = arguments
+    options = [verb, "-o", str(tmp_path / "t.parquet"), "--procfs", str(fake_proc), *others]
+    assert main(options) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert said.err.startswith("irqtrace: ")
+    assert "Traceback" not in said.err
+    assert not (tmp_path / "t.parquet").exists()
+
+
+def test_what_is_no_trace_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.parquet"
+    assert main(["rates", str(path)]) == 1
+    assert capsys.readouterr().err == f"irqtrace: {path}: no such file or directory\n"
+    path.write_text("hello")
+    assert main(["quality", str(path)]) == 1
+    assert "no trace" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["rates", "t.parquet", "--", "ls"]])
+def test_a_verb_that_is_none_is_status_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+def test_every_format_holds_the_same_frame(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    path = str(small_trace().save(tmp_path / "t.parquet"))
+    expected = irqtrace.rates(open_trace(path), "10ms")
+    got = {}
+    for how in ("csv", "json", "parquet", "table"):
+        assert main(["rates", path, "--every", "10ms", "--format", how]) == 0
+        got[how] = capfdbinary.readouterr().out
+    assert len(list(csv.DictReader(io.StringIO(got["csv"].decode())))) == len(expected)
+    assert [row["count"] for row in json.loads(got["json"])] == expected["count"].to_list()
+    assert pl.read_parquet(got["parquet"])["rate"].to_list() == expected["rate"].to_list()
+    assert len(got["table"].splitlines()) == len(expected) + 2
+
+
+def test_output_goes_to_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(small_trace().save(tmp_path / "t.parquet"))
+    assert main(["quality", path, "--format", "csv", "-o", str(tmp_path / "q.csv")]) == 0
+    assert pl.read_csv(tmp_path / "q.csv")["kind"].to_list() == ["irq", "arch", "softirq"]
+    assert capsys.readouterr().out == ""
+
+
+def test_names_are_data_in_a_file_and_harmless_in_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "eth0\x1b[2J\x07"
+    reads = [MadeRead("irq", "proc", n, n * 1_000_000, 1_000, {(0, 0): n}) for n in range(3)]
+    made = MadeTrace(1_000_000, {("irq", "proc"): 1}, [MadeLine(0, "irq", "7", name)], reads)
+    path = str(made.save(tmp_path / "t.parquet"))
+    assert main(["rates", path]) == 0
+    table = capsys.readouterr().out
+    assert name not in table
+    assert harmless(name) in table
+    assert main(["rates", path, "--format", "csv"]) == 0
+    assert name in capsys.readouterr().out
+
+
+def test_snapshot_prints_a_line_a_row(fake_proc: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["snapshot", "--procfs", str(fake_proc)]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0].split() == ["kind", "irq", "name", "total", "CPU0", "CPU3"]
+    assert any(row.split() == ["irq", "25", "eth0-tx-0", "22", "0", "22"] for row in rows)
+
+
+def test_doctor_tells_what_can_be_sampled(fake_proc: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--procfs", str(fake_proc)]) == 0
+    said = capsys.readouterr().out
+    assert "shortest sensible interval" in said
+    assert main(["doctor", "--procfs", str(fake_proc), "--format", "json"]) == 0
+    assert {row["subject"] for row in json.loads(capsys.readouterr().out)} >= {"shortest sensible interval"}
+
+
+def test_doctor_tells_what_is_masked(fake_proc: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (fake_proc / "interrupts").write_text("")
+    assert main(["doctor", "--procfs", str(fake_proc)]) == 1
+    said = capsys.readouterr().out
+    assert "NO   " in said
+    assert "Nothing can be sampled" in said
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    path = small_trace(samples=3000).save(tmp_path / "t.parquet")
+    running = started("rates", path, "--every", "1ms", "--format", "csv", "--by", "kind,irq,name,cpu")
+    assert running.stdout is not None
+    assert running.stdout.readline().startswith("time,")
+    running.stdout.close()
+    assert running.stderr is not None
+    assert running.stderr.read() == ""
+    running.stderr.close()
+    assert running.wait() == 141

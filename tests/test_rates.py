@@ -1,0 +1,289 @@
+"""Rates are counts over spans, with the bounds that the reads' windows leave."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+import irqtrace
+from irqtrace.frames import flat_types
+from irqtrace.meta import parse_meta
+from irqtrace.trace import flat_trace
+from made import T0_NS, MadeLine, MadeRead, MadeTrace, small_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from irqtrace import Trace
+
+COLUMNS = ("count", "rate", "rate_lo", "rate_hi")
+Row = dict[str, Any]
+
+
+def in_memory(made: MadeTrace) -> Trace:
+    """The same trace without a file."""
+    return flat_trace(flat_types(pl.DataFrame(made.table()).lazy()), parse_meta(json.dumps(made.meta()), "made"))
+
+
+def slow_rates(made: MadeTrace, every_ns: int, by: tuple[str, ...], *, dense: bool) -> list[Row]:
+    """The same by the definition, one window and one cell at a time; by tells groups apart."""
+    lines = {line.line: line for line in made.lines}
+    samples = [read.sample for read in made.reads]
+    if not samples:
+        return []
+    first, last = min(samples), max(samples)
+    found: dict[tuple[int, tuple[Any, ...]], Row] = {}
+    for (kind, engine), step in made.every.items():
+        reads = [read for read in made.reads if (read.kind, read.engine) == (kind, engine)]
+        before = [read for read in made.previous if (read.kind, read.engine) == (kind, engine)]
+        keys: dict[tuple[Any, ...], set[int]] = {}
+        events: dict[tuple[Any, ...], int] = {}
+        for read in reads:
+            for cell, delta in read.deltas.items():
+                key = key_of(lines[cell[0]], cell[1], by)
+                keys.setdefault(key, set()).add(cell[0])
+                events[key] = events.get(key, 0) + delta
+        due = [sample for sample in range(first, last + 1) if sample % step == 0]
+        for window in sorted({sample * made.interval_ns // every_ns for sample in due}):
+            inside = [read for read in reads if read.sample * made.interval_ns // every_ns == window]
+            earlier = [read for read in reads if read.sample * made.interval_ns // every_ns < window]
+            for key, members in keys.items():
+                if not dense and not events[key]:
+                    continue
+                if not any(was_there(lines[line], window, every_ns, made.interval_ns) for line in members):
+                    continue
+                row: Row = dict.fromkeys(COLUMNS)
+                if inside:
+                    base = (before + earlier or inside)[-1] if before + earlier else inside[0]
+                    row = measured(base, inside, key, lines, by)
+                found[window, key] = row
+    return [
+        {"time": T0_NS + window * every_ns, **dict(zip(by, key, strict=True)), **row}
+        for (window, key), row in found.items()
+    ]
+
+
+def key_of(line: MadeLine, cpu: int | None, by: tuple[str, ...]) -> tuple[Any, ...]:
+    facts = {
+        "kind": line.kind,
+        "engine": line.engine,
+        "line": line.line,
+        "irq": line.irq,
+        "name": line.name,
+        "cpu": cpu,
+    }
+    return tuple(facts[column] for column in by)
+
+
+def was_there(line: MadeLine, window: int, every_ns: int, interval_ns: int) -> bool:
+    begin, end = window * every_ns, (window + 1) * every_ns
+    last = math.inf if line.last is None else line.last
+    return line.first * interval_ns < end and last >= math.ceil(begin / interval_ns)
+
+
+def measured(
+    base: MadeRead, inside: list[MadeRead], key: tuple[Any, ...], lines: dict[int, MadeLine], by: tuple[str, ...]
+) -> Row:
+    end = inside[-1]
+    count = sum(
+        delta for read in inside for (line, cpu), delta in read.deltas.items() if key_of(lines[line], cpu, by) == key
+    )
+    b0, e0, b1, e1 = base.begin, base.begin + base.length, end.begin, end.begin + end.length
+    between = (b1 + e1 - b0 - e0) / 2
+    return {
+        "count": count,
+        "rate": count / between * 1e9 if between > 0 else None,
+        "rate_lo": count / (e1 - b0) * 1e9 if between > 0 else None,
+        "rate_hi": count / (b1 - e0) * 1e9 if between > 0 and b1 > e0 else None,
+    }
+
+
+def as_rows(frame: pl.DataFrame, by: tuple[str, ...]) -> list[Row]:
+    plain = frame.with_columns(pl.col("time").dt.epoch("ns"))
+    return sorted(plain.to_dicts(), key=lambda row: (row["time"], *(str(row[column]) for column in by)))
+
+
+def assert_same(got: pl.DataFrame, expected: list[Row], by: tuple[str, ...]) -> None:
+    rows = as_rows(got, by)
+    wanted = sorted(expected, key=lambda row: (row["time"], *(str(row[column]) for column in by)))
+    assert [{name: row[name] for name in ("time", *by, "count")} for row in rows] == [
+        {name: row[name] for name in ("time", *by, "count")} for row in wanted
+    ]
+    for row, other in zip(rows, wanted, strict=True):
+        for column in COLUMNS[1:]:
+            assert (row[column] is None) == (other[column] is None), (column, row, other)
+            assert row[column] is None or math.isclose(row[column], other[column], rel_tol=1e-9)
+
+
+@st.composite
+def made_traces(draw: st.DrawFn) -> MadeTrace:
+    """Two groups, one read more seldom; samples missed at random; lines that come and go; perhaps a continuation."""
+    samples = draw(st.integers(1, 14))
+    step = draw(st.sampled_from([1, 3]))
+    gone = draw(st.none() | st.integers(0, samples - 1))
+    came = 0 if gone is None else gone + 1
+    lines = [
+        MadeLine(0, "irq", "10", "a", last=gone),
+        MadeLine(1, "irq", "10", "b", first=came),
+        MadeLine(2, "irq", "9", "c"),
+        MadeLine(3, "softirq", "NET_RX", "NET_RX"),
+    ]
+    if gone is None:
+        lines.pop(1)
+    every = {("irq", "proc"): 1, ("softirq", "proc"): step}
+    reads: list[MadeRead] = []
+    for kind in ("irq", "softirq"):
+        earlier = 0
+        for sample in range(0, samples, every[kind, "proc"]):
+            if draw(st.booleans()) and draw(st.booleans()):
+                continue
+            begin = max(sample * 1_000_000 + draw(st.integers(0, 900_000)), earlier)
+            length = draw(st.integers(0, 900_000))
+            earlier = begin + length
+            present = [line for line in lines if line.kind == kind and line.first <= sample <= (line.last or 10**9)]
+            cells = [
+                (line.line, cpu) for line in present if (line.last is None or sample <= line.last) for cpu in (0, 1)
+            ]
+            deltas = {cell: draw(st.sampled_from([0, 0, 1, 5])) for cell in cells}
+            reads.append(MadeRead(kind, "proc", sample, begin, length, deltas))
+    previous = []
+    if draw(st.booleans()):
+        previous = [MadeRead(kind, "proc", -1, -900_000, 1_000, {}) for kind in ("irq", "softirq")]
+    return MadeTrace(1_000_000, every, lines, reads, previous=previous)
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    made=made_traces(),
+    every_us=st.sampled_from([1000, 1500, 2000, 3000, 10_000]),
+    by=st.sampled_from([("kind", "irq", "name"), ("kind", "irq", "name", "cpu"), ("line",), ("kind", "cpu")]),
+    dense=st.booleans(),
+)
+def test_rates_are_those_of_the_definition(made: MadeTrace, every_us: int, by: tuple[str, ...], *, dense: bool) -> None:
+    got = irqtrace.rates(in_memory(made), f"{every_us}us", by, dense=dense)
+    assert_same(got, slow_rates(made, every_us * 1_000, by, dense=dense), by)
+
+
+@given(made=made_traces(), every_ms=st.integers(1, 5))
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+def test_no_rate_is_negative_infinite_or_nan_and_bounds_enclose_it(made: MadeTrace, every_ms: int) -> None:
+    frame = irqtrace.rates(in_memory(made), f"{every_ms}ms", dense=True)
+    for row in frame.iter_rows(named=True):
+        numbers = [row[column] for column in COLUMNS[1:] if row[column] is not None]
+        assert all(math.isfinite(number) and number >= 0 for number in numbers)
+        if len(numbers) == 3:
+            assert row["rate_lo"] <= row["rate"] <= row["rate_hi"]
+
+
+def test_counts_of_windows_add_up_to_all_that_was_counted(make_trace: Callable[..., Trace]) -> None:
+    trace = make_trace()
+    for every in (None, "1ms", "7ms", "1s"):
+        counted = irqtrace.rates(trace, every)["count"].sum()
+        assert counted == trace.deltas["delta"].sum()
+
+
+def test_a_file_and_memory_give_the_same_rates(make_trace: Callable[..., Trace]) -> None:
+    made = small_trace(seed=3)
+    for every, by in itertools.product((None, "5ms", "20ms"), (("kind", "irq", "name"), ("line", "cpu"))):
+        assert_frame_equal(irqtrace.rates(make_trace(made), every, by), irqtrace.rates(in_memory(made), every, by))
+
+
+def test_the_columns_are_those_that_are_promised(make_trace: Callable[..., Trace]) -> None:
+    frame = irqtrace.rates(make_trace(), "10ms", ("kind", "engine", "line", "irq", "name", "cpu", "host", "boot"))
+    assert frame.schema == pl.Schema(
+        {
+            "time": pl.Datetime("ns", "UTC"),
+            "kind": pl.Enum(["irq", "arch", "softirq"]),
+            "engine": pl.Enum(["proc", "sysfs", "bpf", "replay"]),
+            "line": pl.UInt32(),
+            "irq": pl.Categorical(),
+            "name": pl.Categorical(),
+            "cpu": pl.UInt16(),
+            "host": pl.Categorical(),
+            "boot": pl.Categorical(),
+            "count": pl.Int64(),
+            "rate": pl.Float64(),
+            "rate_lo": pl.Float64(),
+            "rate_hi": pl.Float64(),
+        }
+    )
+
+
+def test_windows_without_an_event_are_there_and_silent_lines_only_when_dense(make_trace: Callable[..., Trace]) -> None:
+    made = small_trace()
+    trace, windows = make_trace(made), 8
+    named = irqtrace.rates(trace, "5ms").filter(kind="irq")
+    assert "nvme0q1" not in named["name"]
+    assert named.group_by("name").len()["len"].unique().to_list() == [windows]
+    dense = irqtrace.rates(trace, "5ms", dense=True).filter(name="nvme0q1")
+    assert dense["count"].to_list() == [0] * windows
+
+
+def test_a_window_whose_reads_were_all_missed_says_nothing(make_trace: Callable[..., Trace]) -> None:
+    line = MadeLine(0, "irq", "7", "eth0")
+    reads = [MadeRead("irq", "proc", n, n * 1_000_000, 1_000, {(0, 0): n and 4}) for n in (0, 1, 4, 5)]
+    frame = irqtrace.rates(make_trace(MadeTrace(1_000_000, {("irq", "proc"): 1}, [line], reads)), "2ms")
+    assert frame["count"].to_list() == [4, None, 8]
+    assert frame["rate"].to_list() == [4 / 1e-3, None, 8 / 4e-3]
+
+
+def test_the_read_before_a_part_is_its_base(make_trace: Callable[..., Trace]) -> None:
+    trace = make_trace(small_trace(missed=0))
+    whole = irqtrace.rates(trace, "10ms")
+    part = irqtrace.rates(trace.slice("10ms", "30ms"), "10ms", dense=True)
+    kept = whole.filter(pl.col("time").dt.epoch("ns").is_between(T0_NS + 10_000_000, T0_NS + 30_000_000, closed="left"))
+    both = kept.join(part, on=["time", "kind", "irq", "name"], suffix="_part")
+    assert len(both) == len(kept)
+    for column in COLUMNS:
+        assert_frame_equal(both.select(column), both.select(pl.col(f"{column}_part").alias(column)))
+
+
+def test_lines_stand_in_the_order_of_the_trace_and_not_of_their_labels(make_trace: Callable[..., Trace]) -> None:
+    made = small_trace()
+    first, *others = made.lines
+    made = replace(made, lines=[replace(first, irq="9"), *others])
+    assert irqtrace.rates(make_trace(made), dense=True)["irq"].to_list() == ["9", "25", "131", "LOC", "ERR", "NET_RX"]
+
+
+def test_what_is_summed_up_sums_counts_and_bounds(make_trace: Callable[..., Trace]) -> None:
+    trace = make_trace(small_trace(missed=0))
+    apart = irqtrace.rates(trace, "10ms", dense=True)
+    together = irqtrace.rates(trace, "10ms", ())
+    summed = apart.group_by("time", maintain_order=True).agg(pl.col(COLUMNS).sum())
+    assert_frame_equal(together, summed)
+
+
+def test_a_window_shorter_than_the_interval_is_refused_with_the_smallest(make_trace: Callable[..., Trace]) -> None:
+    with pytest.raises(ValueError, match="smallest here is 1ms"):
+        irqtrace.rates(make_trace(), "999us")
+
+
+def test_sums_over_kinds_of_different_intervals_need_windows_for_the_slowest(make_trace: Callable[..., Trace]) -> None:
+    with pytest.raises(ValueError, match="arch was read only every 5ms"):
+        irqtrace.rates(make_trace(), "2ms", "cpu")
+
+
+@pytest.mark.parametrize("every", ["0s", "-1s", "soon", 5])
+def test_a_window_that_is_no_duration_is_refused(make_trace: Callable[..., Trace], every: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match="every"):
+        irqtrace.rates(make_trace(), every)
+
+
+def test_an_unknown_column_is_refused_with_those_that_exist(make_trace: Callable[..., Trace]) -> None:
+    with pytest.raises(ValueError, match="'colour'.*kind, engine, line"):
+        irqtrace.rates(make_trace(), by=("kind", "colour"))
+
+
+def test_a_trace_without_a_read_has_no_rates(make_trace: Callable[..., Trace]) -> None:
+    empty = make_trace(MadeTrace(1_000_000, {("irq", "proc"): 1}, [], []))
+    for every in (None, "10ms"):
+        assert irqtrace.rates(empty, every).is_empty()
