@@ -12,7 +12,7 @@ import irqtrace
 def main(turns: int) -> None:
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) == 1:
-        print("# skipped gil: it takes two CPUs")
+        print("# skipped missed_alone missed_beside_hog: it takes two CPUs")
         return
     hog_cpu, sampler_cpu = cpus[0], cpus[-1]
     alone: list[float] = []

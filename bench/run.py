@@ -34,10 +34,10 @@ def main() -> int:
     return 0
 
 
-def _measure(turns: int) -> tuple[Results, list[str]]:
-    """The results of all programs, and what they skipped and why."""
+def _measure(turns: int) -> tuple[Results, dict[str, str]]:
+    """The results of all programs, and of those that they skipped the reason."""
     results: dict[str, list[float]] = {}
-    skipped: list[str] = []
+    skipped: dict[str, str] = {}
     # The compiler's work is done before anything is measured.
     subprocess.run((*CARGO, "parse", "--bench", "read", "--bench", "paced", "--no-run"), cwd=ROOT, check=True)
     subprocess.run((*ALLOCATIONS, "--no-run"), cwd=ROOT, check=True)
@@ -53,8 +53,9 @@ def _measure(turns: int) -> tuple[Results, list[str]]:
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
             for line in program.stdout or ():
                 print(line.split(": ")[0].rstrip() if read(line) else line.rstrip(), flush=True)
-                if line.startswith("# skipped"):
-                    skipped.append(line.removeprefix("# skipped ").strip())
+                if line.startswith("# skipped "):
+                    names, _, reason = line.removeprefix("# skipped ").strip().partition(": ")
+                    skipped |= dict.fromkeys(names.split(), reason)
                 elif result := read(line):
                     results[result[0]] = result[1]
         if program.returncode != 0:
@@ -63,21 +64,24 @@ def _measure(turns: int) -> tuple[Results, list[str]]:
     return results, skipped
 
 
-def _table(results: Results, skipped: list[str]) -> list[tuple[str, ...]]:
+def _table(results: Results, skipped: dict[str, str]) -> list[tuple[str, ...]]:
     table = [("what", "against", "reach", "measured", "met")]
     for row in ROWS:
-        if all(name in results for name in row.needs):
+        missing = [name for name in row.needs if name not in results]
+        if missing:
+            measured, met = f"skipped: {skipped.get(missing[0], 'no result')}", "–"
+        else:
             judged = row.judge(results)
             measured, met = judged.measured, "yes" if judged.met else "**no**"
-        else:
-            measured, met = f"skipped: {'; '.join(skipped) or 'no result'}", "–"
         table.append((row.what, row.against, row.reach, measured, met))
     return table
 
 
 def _plain(table: list[tuple[str, ...]]) -> str:
     """For a terminal: a paragraph for each row."""
-    return "\n".join(f"{met.strip('*'):>3}  {what}: {measured}; reach {reach}" for what, _, reach, measured, met in table[1:])
+    return "\n".join(
+        f"{met.strip('*'):>3}  {what}: {measured}; reach {reach}" for what, _, reach, measured, met in table[1:]
+    )
 
 
 def _write(facts: dict[str, str], table: list[tuple[str, ...]], turns: int) -> None:

@@ -34,7 +34,7 @@ fn settings() -> Settings {
 /// threads, the first that with opening before it.
 fn record(settings: Settings) -> Result<(Trace, [f64; 2]), IrqtraceError> {
     let before_ms = process_cpu_ms();
-    let recording = open(Config {
+    let recording = open(&Config {
         interval_ns: INTERVAL_NS,
         settings,
         duration_ns: i64::try_from(TURN.as_nanos()).ok(),
@@ -185,6 +185,6 @@ fn main() {
     let turns = turns(TURNS);
     missed_and_cpu(turns);
     if let Err(reason) = lateness(turns) {
-        println!("# skipped lateness: {reason}");
+        println!("# skipped late_p50 late_p99: {reason}");
     }
 }

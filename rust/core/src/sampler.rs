@@ -146,8 +146,9 @@ impl Sampler {
     }
 
     fn sample_until_stopped(&mut self, outlet: &mut impl Outlet, control: &Control) -> Result<(), EngineError> {
+        // The grid's first point is where it began: the time since then makes its read late, and not missed.
+        let mut now = self.began;
         while !control.stop.load(Ordering::Relaxed) {
-            let now = self.clock.now();
             let (stats, run) = (&mut self.stats, &mut self.missed_in_a_row);
             let due = self.pacer.next(now, |passed| {
                 let run = &mut run[passed.group];
@@ -170,6 +171,7 @@ impl Sampler {
                 Err(EngineError::Ended(ReadError::End)) => break,
                 result => result?,
             }
+            now = self.clock.now();
         }
         Ok(())
     }

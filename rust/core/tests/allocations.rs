@@ -172,7 +172,7 @@ fn the_sampler_allocates_nothing_while_it_samples_the_running_kernel() {
         procfs: "/proc".into(),
         sysfs: "/sys".into(),
     };
-    let recording = match open(config) {
+    let recording = match open(&config) {
         Ok(recording) => recording,
         Err(error) => {
             eprintln!("skipped: {error}");
