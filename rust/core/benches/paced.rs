@@ -1,6 +1,8 @@
 //! The sampler at 1 kHz: beside a bare loop for what it misses and takes, and beside cyclictest for how late it wakes.
 //! All take turns of a second; who is first changes from turn to turn.
 
+#![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "counts of a turn are small")]
+
 mod common;
 
 use std::fs;

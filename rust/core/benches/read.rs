@@ -1,6 +1,9 @@
 //! What sampling adds to reading: the sampler's own loop on a grid so fine that it never sleeps, beside a bare loop of
 //! `pread`; and the device lines alone beside the whole text. All measurements take turns.
 
+#![expect(clippy::cast_precision_loss, reason = "counts of a turn are small")]
+#![expect(clippy::vec_box, reason = "blocks move in their boxes, as the sampler hands them over")]
+
 mod common;
 
 use std::path::Path;
@@ -15,7 +18,7 @@ use irqtrace_core::parse::TextKind;
 use irqtrace_core::plan::Wanted;
 use irqtrace_core::sampler::{Control, Outlet, Sampler};
 use irqtrace_core::select::Selection;
-use irqtrace_core::source::ProcText;
+use irqtrace_core::source::{ProcText, TextSource};
 use irqtrace_core::track::{LineKeys, Tracker};
 use irqtrace_core::{Clock, EngineName, Kind, Settings, SystemClock};
 
@@ -144,8 +147,10 @@ fn ns_each(mut work: impl FnMut()) -> f64 {
 fn main() {
     let mut bare = BareText::open(INTERRUPTS);
     let (mut sampling, mut steps) = (Sampling::new(), Steps::new());
+    let mut source = ProcText::open(Path::new(INTERRUPTS)).expect("/proc/interrupts");
+    let mut text = Vec::new();
     let (mut device_lines, mut whole_text) = (Lines::new(true), Lines::new(false));
-    let mut results: [Vec<f64>; 6] = Default::default();
+    let mut results: [Vec<f64>; 7] = Default::default();
     for _ in 0..turns(TURNS) {
         results[0].push(ns_each(|| bare.read()));
         let mut samples = 0;
@@ -158,10 +163,14 @@ fn main() {
         }));
         results[4].push(ns_each(|| device_lines.read()));
         results[5].push(ns_each(|| whole_text.read()));
+        results[6].push(ns_each(|| {
+            source.read(None, &SystemClock, &mut text).expect("/proc/interrupts");
+        }));
     }
-    let [bare, sampling, steps, bare_to_end, device_lines, whole_text] = results;
+    let [bare, sampling, steps, bare_to_end, device_lines, whole_text, source] = results;
     println!("# back to back, {READS} reads a turn");
     report("bare_pread", "ns", &bare);
+    report("source_read", "ns", &source);
     report("sampling_loop", "ns", &sampling);
     report("read_parse_store", "ns", &steps);
     report("bare_pread_to_end", "ns", &bare_to_end);

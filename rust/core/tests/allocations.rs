@@ -1,5 +1,7 @@
 //! In the steady state the sampler's thread allocates nothing.
 #![cfg(all(target_os = "linux", feature = "live"))]
+#![expect(clippy::cast_possible_truncation, reason = "digits and small remainders")]
+#![expect(clippy::vec_box, reason = "blocks move in their boxes, as the sampler hands them over")]
 
 mod counting;
 
