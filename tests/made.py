@@ -180,7 +180,7 @@ def small_trace(seed: int = 1, samples: int = 40, missed: float = 0.1) -> MadeTr
                 continue
             length = chance.randrange(1_000, 60_000)
             grown = {cell: chance.choice([0, 0, 1, 7]) if cell[0] != 2 else 0 for cell in cells[kind]}
-            deltas = {cell: 0 for cell in cells[kind]} if sample == 0 else {c: d for c, d in grown.items() if d}
+            deltas = dict.fromkeys(cells[kind], 0) if sample == 0 else {c: d for c, d in grown.items() if d}
             for cell, delta in deltas.items():
                 counts[cell] += delta
             reads.append(MadeRead(kind, "proc", sample, sample * 1_000_000 + late, length, deltas))

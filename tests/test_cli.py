@@ -31,6 +31,7 @@ def started(*arguments: str | Path) -> subprocess.Popen[str]:
     """The command in a process of its own."""
     return subprocess.Popen(
         [*RUN, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -104,7 +105,7 @@ def test_record_passes_on_the_status_of_its_command(
 
 
 def test_a_signal_reaches_the_command(fake_proc: Path, tmp_path: Path) -> None:
-    script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do read _ || sleep 0.01; done"
+    script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.01; done"
     running = started(
         "record", "--quiet", "-o", tmp_path / "t.parquet", "--procfs", fake_proc, "--", "sh", "-c", script
     )

@@ -18,7 +18,7 @@ import irqtrace
 from irqtrace.frames import flat_types
 from irqtrace.meta import parse_meta
 from irqtrace.trace import flat_trace
-from made import T0_NS, MadeLine, MadeRead, MadeTrace, small_trace
+from made import T0_NS, Cell, MadeLine, MadeRead, MadeTrace, small_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +150,7 @@ def made_traces(draw: st.DrawFn) -> MadeTrace:
             length = draw(st.integers(0, 900_000))
             earlier = begin + length
             present = [line for line in lines if line.kind == kind and line.first <= sample <= (line.last or 10**9)]
-            cells = [
+            cells: list[Cell] = [
                 (line.line, cpu) for line in present if (line.last is None or sample <= line.last) for cpu in (0, 1)
             ]
             deltas = {cell: draw(st.sampled_from([0, 0, 1, 5])) for cell in cells}
@@ -279,7 +279,7 @@ def test_a_window_that_is_no_duration_is_refused(make_trace: Callable[..., Trace
 
 
 def test_an_unknown_column_is_refused_with_those_that_exist(make_trace: Callable[..., Trace]) -> None:
-    with pytest.raises(ValueError, match="'colour'.*kind, engine, line"):
+    with pytest.raises(ValueError, match=r"'colour'.*kind, engine, line"):
         irqtrace.rates(make_trace(), by=("kind", "colour"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import irqtrace
-from irqtrace import ParseError, _core, open_trace
+from irqtrace import _core, open_trace
 from irqtrace.trace import memory_trace
 from test_trace import conserved
 
@@ -148,10 +148,3 @@ def test_a_replay_into_a_file_is_the_replay_in_memory(tmp_path: Path) -> None:
         assert_frame_equal(getattr(opened, frame), getattr(memory, frame))
     assert_frame_equal(opened.frame(), memory.frame())
     assert_frame_equal(irqtrace.rates(opened, "5ms"), irqtrace.rates(memory, "5ms"))
-
-
-def test_a_text_that_never_fits_is_a_parse_error_with_its_place() -> None:
-    good, bad = interrupts([0], irq9=[1]), interrupts([0], irq9=[1]).replace(b"1   IO", b"x   IO")
-    with pytest.raises(ParseError) as caught:
-        replayed([bad, bad, bad, bad, good])
-    assert caught.value.line == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import mmap
 import os
 import socket
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(not _core.LIVE, reason="this build cannot sample
 
 def total(traces: Iterable[irqtrace.Trace], **line: str) -> int:
     """What one line grew by in some traces."""
-    return sum(trace.frame().filter(**line)["delta"].sum() for trace in traces)
+    return sum(sum(trace.frame().filter(**line)["delta"]) for trace in traces)
 
 
 def until_now(sampler: Sampler) -> list[irqtrace.Trace]:
@@ -78,7 +79,7 @@ def test_batches_follow_one_another_and_conserve_counts() -> None:
         ordinals = samples.filter(kind=kind)["sample"]
         assert ordinals.is_sorted()
         assert ordinals.is_unique().all()
-    for before, after in zip(batches, batches[1:], strict=False):
+    for before, after in itertools.pairwise(batches):
         previous = {(read["kind"], read["sample"]) for read in after._meta["previous"]}
         last = before.samples.group_by("kind").agg(pl.col("sample").max())
         assert {(kind, sample) for kind, sample in last.iter_rows()} <= previous

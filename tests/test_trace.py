@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -42,13 +43,23 @@ def conserved(trace: Trace) -> bool:
     """Whether baseline + sum of deltas is the final count, for every cell."""
     meta = trace._meta
     counts: dict[tuple[int, int | None], int] = {}
-    for line, cpu, count in zip(*(meta["baselines"][key] for key in ("line", "cpu", "count")), strict=True):  # type: ignore[literal-required]
+    for line, cpu, count in zip(*(meta["baselines"][key] for key in ("line", "cpu", "count")), strict=True):
         counts[line, cpu] = counts.get((line, cpu), 0) + count
     for line, cpu, delta in trace.deltas.select("line", "cpu", "delta").iter_rows():
         counts[line, cpu] = counts.get((line, cpu), 0) + delta
-    for line, cpu, count in zip(*(meta["finals"][key] for key in ("line", "cpu", "count")), strict=True):  # type: ignore[literal-required]
+    for line, cpu, count in zip(*(meta["finals"][key] for key in ("line", "cpu", "count")), strict=True):
         counts[line, cpu] = counts.get((line, cpu), 0) - count
     return not any(counts.values())
+
+
+def in_duckdb(trace: Trace) -> list[Any]:
+    with duckdb.connect() as connection:
+        return connection.register("t", trace).execute("select sample, line, cpu, delta from t").fetchall()
+
+
+def queried(query: str) -> list[Any]:
+    with duckdb.connect() as connection:
+        return connection.execute(query).fetchall()
 
 
 def test_frames_have_the_promised_columns(make_trace: Callable[..., Trace]) -> None:
@@ -164,9 +175,9 @@ def test_arrow_has_the_types_of_the_file(make_trace: Callable[..., Trace]) -> No
     [
         pl.DataFrame,
         pa.table,
-        lambda trace: nanoarrow.Array(trace),
-        lambda trace: pd.DataFrame.from_arrow(trace),
-        lambda trace: duckdb.sql("select sample, line, cpu, delta from trace").fetchall(),
+        nanoarrow.Array,
+        pd.DataFrame.from_arrow,
+        in_duckdb,
     ],
     ids=["polars", "pyarrow", "nanoarrow", "pandas", "duckdb"],
 )
@@ -185,7 +196,7 @@ def test_any_tool_can_query_the_file(tmp_path: Path) -> None:
     for read in made.reads:
         for (line, cpu), delta in read.deltas.items():
             expected[names[line], cpu] = expected.get((names[line], cpu), 0) + delta
-    assert {(name, cpu): total for name, cpu, total in duckdb.sql(query).fetchall()} == expected
+    assert {(name, cpu): total for name, cpu, total in queried(query)} == expected
 
 
 def test_info_says_what_was_recorded_where(make_trace: Callable[..., Trace]) -> None:
@@ -250,10 +261,10 @@ def test_a_trace_shows_itself(make_trace: Callable[..., Trace]) -> None:
 )
 def test_a_part_holds_the_reads_whose_grid_point_lies_in_it(
     make_trace: Callable[..., Trace],
-    start: Any,
-    end: Any,
+    start: Any,  # noqa: ANN401 - whatever slice takes
+    end: Any,  # noqa: ANN401 - as above
     first: int | None,
-    last: int | None,  # noqa: ANN401
+    last: int | None,
 ) -> None:
     samples = make_trace(small_trace(missed=0)).slice(start, end).samples["sample"]
     assert (samples.min(), samples.max()) == (first, last)
@@ -287,11 +298,7 @@ def test_parts_conserve_counts_and_follow_one_another(
     made = small_trace(seed, missed=0.3)
     trace = open_trace(made.save(folder / "t.parquet"))
     edges = sorted({0, one, two, 40})
-    parts = [
-        trace.slice(f"{a}ms", f"{b}ms")
-        for a, b in zip(edges, edges[1:], strict=False)
-        if a < trace.info.duration_ns / 1e6
-    ]
+    parts = [trace.slice(f"{a}ms", f"{b}ms") for a, b in itertools.pairwise(edges) if a < trace.info.duration_ns / 1e6]
     assert all(conserved(part) for part in parts)
     assert_frame_equal(pl.concat([part.samples for part in parts]), trace.samples)
     grown = pl.concat([part.deltas.filter(pl.col("delta") > 0) for part in parts])
@@ -403,7 +410,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cut.parquet"
     for size in range(0, len(whole), 37):
         path.write_bytes(whole[:size])
-        with pytest.raises(TraceFormatError, match="truncated|empty|not a Parquet"):
+        with pytest.raises(TraceFormatError, match=r"truncated|empty|not a Parquet"):
             open_trace(path)
 
 

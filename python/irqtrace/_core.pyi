@@ -10,6 +10,24 @@ Errors: ``irqtrace.ParseError``, ``SourceUnavailable``, ``TraceFormatError``, ``
 from collections.abc import Sequence
 from typing import final
 
+__all__ = [
+    "LIVE",
+    "Counts",
+    "Progress",
+    "ReadCost",
+    "Sampler",
+    "Stream",
+    "Trace",
+    "__version__",
+    "can_dma_latency",
+    "can_fifo",
+    "host_facts",
+    "read_costs",
+    "replay",
+    "snapshot",
+    "write_trace",
+]
+
 __version__: str
 LIVE: bool
 """Whether this build can sample the running kernel: Linux, and not built without it."""
@@ -94,8 +112,8 @@ class Sampler:
         duration_ns: int | None = None,
         path: str | None = None,  # the flat Parquet file; else the trace is kept in memory
         overwrite: bool = False,
-        procfs: str = "/proc",
-        sysfs: str = "/sys",
+        procfs: str = ...,
+        sysfs: str = ...,
     ) -> Sampler:
         """Checks everything that can be checked, opens the sources and reads them once; raises what is wrong."""
 
@@ -136,18 +154,16 @@ class ReadCost:
     median_ns: int
     worst_ns: int
 
-def snapshot(
-    procfs: str = "/proc", interrupts: str | None = None, softirqs: str | None = None
-) -> tuple[Stream, list[str]]:
+def snapshot(procfs: str = ..., interrupts: str | None = None, softirqs: str | None = None) -> tuple[Stream, list[str]]:
     """One read of everything: kind, irq, name (dictionary), cpu uint16?, count uint64; and sentences that warn.
 
     With paths, only those texts are read.
     """
 
-def read_costs(procfs: str = "/proc", sysfs: str = "/sys", reads: int = 50) -> tuple[list[ReadCost], list[str]]:
+def read_costs(procfs: str = ..., sysfs: str = ..., reads: int = 50) -> tuple[list[ReadCost], list[str]]:
     """The costs of the sources that can be read, and for those that cannot a sentence each."""
 
-def host_facts(procfs: str = "/proc", sysfs: str = "/sys") -> str:
+def host_facts(procfs: str = ..., sysfs: str = ...) -> str:
     """JSON of the machine's facts, the object ``host`` of docs/format.md."""
 
 def can_fifo() -> str | None:

@@ -18,9 +18,11 @@ class Child:
         self._stopped_by = 0
 
     def start(self) -> None:
-        """Starts it, unless a signal came first."""
-        if not self._stopped_by:
-            self._process = subprocess.Popen(self._command)  # noqa: S603 - it is what the user asked to run
+        """Starts it."""
+        self._process = subprocess.Popen(self._command)  # noqa: S603 - it is what the user asked to run
+        if self._stopped_by:
+            # The signal came while it was being started.
+            self._process.send_signal(self._stopped_by)
 
     def ended(self) -> bool:
         """Whether it is over."""

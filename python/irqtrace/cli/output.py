@@ -46,7 +46,10 @@ def emit(
         if sys.stdout.isatty() and options.format != "table":
             data = "".join(harmless(line) + "\n" for line in data.decode().split("\n")[:-1]).encode()
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        left = memoryview(data)
+        while left:
+            # Unbuffered (python -u), a pipe takes only what it has room for.
+            left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.buffer.flush()
     else:
         Path(options.output).write_bytes(_encoded(frame, options.format, as_table))

@@ -99,7 +99,8 @@ impl Pacer {
     }
 }
 
-fn round_up(value: i64, step: i64) -> i64 {
+/// The smallest multiple of `step` that is not below `value`.
+pub(crate) fn round_up(value: i64, step: i64) -> i64 {
     match value.rem_euclid(step) {
         0 => value,
         rest => value.saturating_add(step - rest),

@@ -31,6 +31,9 @@ const BLOCK_READS: usize = 4_096;
 /// How often the clocks are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a question about a running recording waits for the answer to be up to date.
+const CATCH_UP_WITHIN: Duration = Duration::from_millis(250);
+
 /// Takes, on the sampler's thread, the privileges asked for; they are held until what it returns is dropped.
 pub type Prepare = Box<dyn FnOnce() -> Result<Box<dyn Any>, IrqtraceError> + Send>;
 
@@ -134,7 +137,8 @@ impl Recording {
         let Setup { host, settings, file, memory_limit, stop_at_memory_limit, prepare } = setup;
         let groups: Vec<_> = plan.groups.iter().map(|group| (group.group, group.every)).collect();
         let interval_ns = plan.interval_ns;
-        let (full, from_sampler) = RingBuffer::new(BLOCKS);
+        // One more than go round: at the end the sampler may add one of its own.
+        let (full, from_sampler) = RingBuffer::new(BLOCKS + 1);
         let (mut to_sampler, empty) = RingBuffer::new(BLOCKS);
         for _ in 0..BLOCKS {
             // The ring has room for all of them.
@@ -232,7 +236,8 @@ impl Recording {
     ///
     /// Before the start.
     pub fn trace(&self) -> Result<Trace, IrqtraceError> {
-        let state = self.caught_up();
+        // One that was under way at the call may have read some lines before it: the next one is wanted too.
+        let state = self.caught_up(1);
         Ok(state.store.as_ref().ok_or_else(not_started)?.trace()?)
     }
 
@@ -242,7 +247,7 @@ impl Recording {
     ///
     /// Before the start.
     pub fn counts(&self) -> Result<Counts, IrqtraceError> {
-        let state = self.caught_up();
+        let state = self.caught_up(0);
         Ok(state.store.as_ref().ok_or_else(not_started)?.ledger.counts())
     }
 
@@ -277,16 +282,16 @@ impl Recording {
         }
     }
 
-    /// The state with everything in it that was sampled before the call, as far as it can be had: a reader that is too
-    /// slow has to take batches first.
-    fn caught_up(&self) -> MutexGuard<'_, State> {
-        let newest = self.shared.control.sample.load(Ordering::Relaxed);
+    /// The state with everything in it that was sampled before the call and so many samples more, as far as it can be had
+    /// soon: an interval may be long, and a reader that is too slow has to take batches first.
+    fn caught_up(&self, more: i64) -> MutexGuard<'_, State> {
+        let newest = self.shared.control.sample.load(Ordering::Relaxed) + more;
         self.shared.control.flush.store(true, Ordering::Relaxed);
         let behind = |state: &mut State| {
             !state.ended && state.store.as_ref().is_some_and(|store| store.ledger.newest_sample() < newest)
         };
         let state = lock(&self.shared.state);
-        let waited = self.shared.changed.wait_timeout_while(state, LOOK_EVERY, behind);
+        let waited = self.shared.changed.wait_timeout_while(state, CATCH_UP_WITHIN, behind);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }

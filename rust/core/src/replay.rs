@@ -54,8 +54,12 @@ pub fn replay(
         [(&interrupts, TextKind::Interrupts, "interrupts"), (&softirqs, TextKind::Softirqs, "softirqs")]
     {
         // The first that can be read tells which lines there are; whether all can is for the sampler to find out.
-        let first = texts.iter().find_map(|(_, text)| parse(text, kind, path).ok());
-        present.extend(first.into_iter().flat_map(|parsed| parsed.layout.lines));
+        let mut parsed = texts.iter().map(|(_, text)| parse(text, kind, path));
+        match parsed.next() {
+            Some(Ok(first)) => present.extend(first.layout.lines),
+            Some(Err(error)) => present.extend(parsed.find_map(Result::ok).ok_or(error)?.layout.lines),
+            None => {}
+        }
     }
     let mut selection = wanted.selection()?;
     selection.settle(&present.iter().collect::<Vec<_>>())?;

@@ -17,6 +17,10 @@ use crate::{Clock, ClockAnchor, ConfigError, Group};
 /// So many samples in a row whose text contradicts itself or its format end the recording.
 const UNREADABLE_IN_A_ROW: u32 = 10;
 
+/// When told to stop, a recording goes on until each group was read once more, so that what was counted up to the stop is
+/// in it. A group whose point is farther than this is read ahead of it.
+const LAST_ROUND_NS: i64 = 100_000_000;
+
 /// Where full blocks go and empty ones come from. Neither call may block.
 pub trait Outlet {
     /// Hands a block over to the reader.
@@ -24,6 +28,12 @@ pub trait Outlet {
 
     /// An empty block, if the reader has given one back.
     fn take_empty(&mut self) -> Option<Box<Block>>;
+}
+
+/// The groups that are to be read once more, a bit each: those whose points are waited for, and those read ahead of them.
+struct LastRound {
+    near: u32,
+    far: u32,
 }
 
 /// What others may ask of a running sampler, and see of it.
@@ -148,42 +158,110 @@ impl Sampler {
     fn sample_until_stopped(&mut self, outlet: &mut impl Outlet, control: &Control) -> Result<(), EngineError> {
         // The grid's first point is where it began: the time since then makes its read late, and not missed.
         let mut now = self.began;
-        while !control.stop.load(Ordering::Relaxed) {
-            let (stats, run) = (&mut self.stats, &mut self.missed_in_a_row);
-            let due = self.pacer.next(now, |passed| {
-                let run = &mut run[passed.group];
-                *run = run.saturating_add_unsigned(passed.count);
-                stats[passed.group].missed.add(passed.count, passed.first, passed.last, *run);
-                control.missed.fetch_add(passed.count, Ordering::Relaxed);
-            });
+        let mut last_round: Option<LastRound> = None;
+        loop {
+            let due = self.next_due(now, control);
             if self.plan.last_sample.is_some_and(|last| due.sample > last) {
-                break;
+                return Ok(());
             }
-            // Before a sleep that would keep the reader waiting, the block goes.
-            let flush = control.flush.swap(false, Ordering::Relaxed);
-            if flush || due.deadline - self.block_began >= self.plan.batch_every_ns {
-                self.hand_over(outlet);
+            if last_round.is_none() {
+                // Before a sleep that would keep the reader waiting, the block goes.
+                let flush = control.flush.swap(false, Ordering::Relaxed);
+                if flush || due.deadline - self.block_began >= self.plan.batch_every_ns {
+                    self.hand_over(outlet);
+                }
+                if !self.wait(due.deadline, &control.stop) {
+                    last_round = Some(self.last_round(due));
+                }
             }
-            if !self.wait(due.deadline, control) {
-                break;
-            }
-            match self.sample(due, outlet, control) {
-                Err(EngineError::Ended(ReadError::End)) => break,
+            let result = match &mut last_round {
+                None if self.make_room(due.groups, outlet) => self.read_and_write(due, outlet, control),
+                None => {
+                    self.count_dropped(due, control);
+                    Ok(())
+                }
+                Some(LastRound { near: 0, far }) => {
+                    let far = *far;
+                    return self.read_early(due, far, outlet, control);
+                }
+                Some(LastRound { near, .. }) => {
+                    *near &= !due.groups;
+                    self.wait(due.deadline, &AtomicBool::new(false));
+                    self.have_a_block();
+                    self.read_and_write(due, outlet, control)
+                }
+            };
+            match result {
+                Err(EngineError::Ended(ReadError::End)) => return Ok(()),
                 result => result?,
             }
             now = self.clock.now();
         }
+    }
+
+    /// What is left to do for a recording that was told to stop while it waited for `due`.
+    fn last_round(&self, due: Due) -> LastRound {
+        let until = self.clock.now() + LAST_ROUND_NS;
+        let mut round = LastRound { near: 0, far: 0 };
+        for (at, plan) in self.plan.groups.iter().enumerate() {
+            let point = pace::round_up(due.sample, i64::from(plan.every));
+            let round = if self.pacer.deadline(point) <= until { &mut round.near } else { &mut round.far };
+            *round |= 1 << at;
+        }
+        round
+    }
+
+    /// The next point of the grid; those that were passed over are counted as missed.
+    fn next_due(&mut self, now: i64, control: &Control) -> Due {
+        let (stats, run) = (&mut self.stats, &mut self.missed_in_a_row);
+        self.pacer.next(now, |passed| {
+            let run = &mut run[passed.group];
+            *run = run.saturating_add_unsigned(passed.count);
+            stats[passed.group].missed.add(passed.count, passed.first, passed.last, *run);
+            control.missed.fetch_add(passed.count, Ordering::Relaxed);
+        })
+    }
+
+    /// The last readings of a recording that was told to stop, for groups whose next points are far: each is read now,
+    /// ahead of its point, so that what was counted up to the stop is in the trace.
+    fn read_early(
+        &mut self,
+        due: Due,
+        mut unread: u32,
+        outlet: &mut impl Outlet,
+        control: &Control,
+    ) -> Result<(), EngineError> {
+        self.have_a_block();
+        while unread != 0 {
+            let groups = self.plan.groups.iter().enumerate().filter(|(at, _)| unread & (1 << at) != 0);
+            let next = groups.map(|(at, plan)| (pace::round_up(due.sample, i64::from(plan.every)), at));
+            let Some((sample, at)) = next.min() else { break };
+            let together = |(other, plan): &(usize, &GroupPlan)| {
+                unread & (1 << other) != 0 && pace::round_up(due.sample, i64::from(plan.every)) == sample
+            };
+            let groups =
+                self.plan.groups.iter().enumerate().filter(together).fold(1 << at, |all, (at, _)| all | 1 << at);
+            unread &= !groups;
+            if self.plan.last_sample.is_none_or(|last| sample <= last) {
+                self.read_and_write(Due { sample, deadline: self.pacer.deadline(sample), groups }, outlet, control)?;
+            }
+        }
         Ok(())
     }
 
+    /// At the end a block is made where none is free: the reader need not be quick any more.
+    fn have_a_block(&mut self) {
+        let groups = self.plan.groups.len();
+        self.block.get_or_insert_with(|| Box::new(Block::with_capacity(0, 0, groups)));
+    }
+
     /// One sample: every engine that has something due is read, then the rows are written, group by group.
-    fn sample(&mut self, due: Due, outlet: &mut impl Outlet, control: &Control) -> Result<(), EngineError> {
-        let cells = self.due_cells(due.groups);
-        if !self.make_room(cells, outlet) {
-            self.count_dropped(due, control);
-            return Ok(());
-        }
+    fn read_and_write(&mut self, due: Due, outlet: &mut impl Outlet, control: &Control) -> Result<(), EngineError> {
         let mut groups = due.groups;
+        self.due.fill(0);
+        for (at, plan) in self.plan.groups.iter().enumerate() {
+            self.due[plan.engine.0] |= (groups >> at & 1) << plan.engine.1;
+        }
         for engine in 0..self.plan.engines.len() {
             if self.due[engine] == 0 {
                 continue;
@@ -208,22 +286,10 @@ impl Sampler {
         Ok(())
     }
 
-    /// Sorts the due groups by engine, and says how many cells they had at their last readings.
-    fn due_cells(&mut self, groups: u32) -> usize {
-        self.due.fill(0);
-        let mut cells = 0;
-        for (at, plan) in self.plan.groups.iter().enumerate() {
-            if groups & (1 << at) != 0 {
-                let (engine, group) = plan.engine;
-                self.due[engine] |= 1 << group;
-                cells += self.trackers[at].cells();
-            }
-        }
-        cells
-    }
-
-    /// Whether a read of so many cells can be kept: it fits the block in hand, or there is a spare one to go on with.
-    fn make_room(&mut self, cells: usize, outlet: &mut impl Outlet) -> bool {
+    /// Whether a read of these groups can be kept: it fits the block in hand, or there is a spare one to go on with.
+    fn make_room(&mut self, groups: u32, outlet: &mut impl Outlet) -> bool {
+        let due = self.trackers.iter().enumerate().filter(|(at, _)| groups & (1 << at) != 0);
+        let cells = due.map(|(_, tracker)| tracker.cells()).sum();
         if self.spare.is_none() {
             self.spare = outlet.take_empty();
         }
@@ -312,8 +378,8 @@ impl Sampler {
     }
 
     /// Waits for the deadline; false if told to stop.
-    fn wait(&mut self, deadline: i64, control: &Control) -> bool {
-        let waited = pace::wait(&*self.clock, deadline, self.plan.spin_ns, &control.stop);
+    fn wait(&mut self, deadline: i64, stop: &AtomicBool) -> bool {
+        let waited = pace::wait(&*self.clock, deadline, self.plan.spin_ns, stop);
         self.cost.sleeps += u64::from(waited.sleeps);
         self.cost.spins += u64::from(waited.spun);
         !waited.stopped

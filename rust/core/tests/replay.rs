@@ -298,6 +298,13 @@ fn a_text_that_stays_wrong_is_an_error_with_its_place_and_the_recording_so_far_i
 }
 
 #[test]
+fn texts_of_which_none_can_be_read_are_an_error_with_its_place() {
+    let torn = cpus(&[0, 1], |_| 10).replace("LOC:         10         10 ", "LOC:         10 ");
+    let error = replay(reads(&[&torn, &torn]), &wanted(), HostFacts::default(), 0, None).unwrap_err();
+    assert!(matches!(&error, IrqtraceError::Parse(error) if error.line == 3), "{error}");
+}
+
+#[test]
 fn a_line_that_comes_joins_if_it_is_wanted() {
     let texts = [two_cpus(&[(1, 1, 1, "eth0")]), two_cpus(&[(1, 2, 1, "eth0"), (2, 5, 6, "eth1"), (3, 1, 1, "sda")])];
     let wanted = Wanted { irqs: Some(vec![IrqChoice::Pattern("eth*".into())]), ..wanted() };

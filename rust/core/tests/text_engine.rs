@@ -11,16 +11,22 @@ use irqtrace_core::{Clock, EngineName, Kind, ManualClock, Window};
 
 /// Texts one after the other, and how much of each was asked for.
 #[derive(Clone, Default)]
-struct Script(Arc<Mutex<(VecDeque<String>, Vec<Option<usize>>)>>);
+struct Script(Arc<Mutex<Shared>>);
+
+#[derive(Default)]
+struct Shared {
+    texts: VecDeque<String>,
+    asked: Vec<Option<usize>>,
+}
 
 impl Script {
     fn push(&self, text: &str) {
-        self.0.lock().unwrap().0.push_back(text.to_owned());
+        self.0.lock().unwrap().texts.push_back(text.to_owned());
     }
 
     /// How much was asked for since the last call.
     fn asked(&self) -> Vec<Option<usize>> {
-        std::mem::take(&mut self.0.lock().unwrap().1)
+        std::mem::take(&mut self.0.lock().unwrap().asked)
     }
 }
 
@@ -32,11 +38,11 @@ impl TextSource for Script {
     /// The first text, which stays until another was pushed.
     fn read(&mut self, limit: Option<usize>, _: &dyn Clock, text: &mut Vec<u8>) -> Result<Window, ReadError> {
         let mut script = self.0.lock().unwrap();
-        script.1.push(limit);
-        if script.0.len() > 1 {
-            script.0.pop_front();
+        script.asked.push(limit);
+        if script.texts.len() > 1 {
+            script.texts.pop_front();
         }
-        let now = script.0.front().ok_or(ReadError::End)?.as_bytes();
+        let now = script.texts.front().ok_or(ReadError::End)?.as_bytes();
         text.clear();
         text.extend_from_slice(&now[..limit.unwrap_or(now.len()).min(now.len())]);
         Ok(Window::default())
