@@ -62,8 +62,8 @@ def _foreign_columns(trace: Trace, frame: pl.DataFrame) -> int:
 
 
 def _address(array: pa.Array) -> int:
-    address: int = array.buffers()[1].address
-    return address + array.offset * array.type.bit_width // 8
+    address: int = array.buffers()[1].address + array.offset * array.type.bit_width // 8
+    return address
 
 
 def _resident_bytes() -> int:

@@ -71,7 +71,7 @@ def _measure(turns: int) -> tuple[Results, dict[str, str]]:
 
 
 def _table(results: Results, skipped: dict[str, str]) -> list[tuple[str, ...]]:
-    table = [("what", "against", "reach", "measured", "met")]
+    table: list[tuple[str, ...]] = [("what", "against", "reach", "measured", "met")]
     for row in ROWS:
         missing = [name for name in row.needs if name not in results]
         if missing:
