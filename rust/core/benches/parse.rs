@@ -1,11 +1,10 @@
-//! What parsing costs, beside a plain comparison of the same texts. All measurements take turns, round by round; each
-//! result is a median: `name value unit ratio`.
-//!
-//! The ratio of incremental parses is to the comparison, that of the strict parse to the target of 500 MB/s.
+//! What parsing costs, beside a plain comparison of the same texts. All measurements take turns, round by round.
+
+mod common;
 
 use std::hint::black_box;
-use std::time::Instant;
 
+use common::{ns, report, turns};
 use irqtrace_core::parse::{Incremental, TextKind, parse};
 use irqtrace_textgen::{big_interrupts, bump};
 
@@ -37,20 +36,9 @@ impl Pair {
     }
 }
 
-fn ns(work: impl FnOnce()) -> f64 {
-    let begin = Instant::now();
-    work();
-    begin.elapsed().as_secs_f64() * 1e9
-}
-
 /// Of one of many turns.
 fn ns_each(mut work: impl FnMut()) -> f64 {
     ns(|| (0..SMALL_REPEATS).for_each(|_| work())) / f64::from(SMALL_REPEATS)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn main() {
@@ -67,7 +55,7 @@ fn main() {
     let mut changes = Vec::with_capacity(cells);
 
     let mut results: [Vec<f64>; 6] = Default::default();
-    for _ in 0..ROUNDS {
+    for _ in 0..turns(ROUNDS) {
         // The first comparison of a round brings both copies back into the cache.
         black_box(black_box(&text) == black_box(&copy));
         results[0].push(ns(|| {
@@ -89,13 +77,14 @@ fn main() {
             black_box(small.turn(&mut changes));
         }));
     }
-    let [compare, sparse, still, strict, small_compare, small] = results.map(median);
+    let [compare, sparse, still, strict, small_compare, small] = results;
 
-    println!("# one core; texts of {len} bytes ({cells} cells) and {small_len} bytes; {ROUNDS} interleaved rounds");
-    println!("compare_big {:.3} ms 1.00", compare / 1e6);
-    println!("incremental_big_1_percent {:.3} ms {:.2}", sparse / 1e6, sparse / compare);
-    println!("incremental_big_unchanged {:.3} ms {:.2}", still / 1e6, still / compare);
-    println!("strict_big {:.0} MB/s {:.2}", mb * 1e9 / strict, mb * 1e9 / strict / 500.0);
-    println!("compare_small {small_compare:.0} ns 1.00");
-    println!("incremental_small_4_changes {small:.0} ns {:.2}", small / small_compare);
+    println!("# one core; texts of {len} bytes ({cells} cells) and {small_len} bytes");
+    let ms = |values: &[f64]| values.iter().map(|ns| ns / 1e6).collect::<Vec<_>>();
+    report("compare_big", "ms", &ms(&compare));
+    report("incremental_big_1_percent", "ms", &ms(&sparse));
+    report("incremental_big_unchanged", "ms", &ms(&still));
+    report("strict_big", "MB/s", &strict.iter().map(|ns| mb * 1e9 / ns).collect::<Vec<_>>());
+    report("compare_small", "ns", &small_compare);
+    report("incremental_small_4_changes", "ns", &small);
 }

@@ -111,8 +111,6 @@ pub struct Sampler {
     missed_in_a_row: Vec<i64>,
     cost: Cost,
     began: i64,
-    /// Point 0 was handed out.
-    begun: bool,
     block: Option<Box<Block>>,
     spare: Option<Box<Block>>,
     /// When the block in hand got its first read.
@@ -141,7 +139,6 @@ impl Sampler {
             cost: Cost::default(),
             utc_offset_ns: anchor.real_ns - anchor.mono_ns,
             began,
-            begun: false,
             block: None,
             spare: None,
             block_began: began,
@@ -172,9 +169,11 @@ impl Sampler {
     }
 
     fn sample_until_stopped(&mut self, outlet: &mut impl Outlet, control: &Control) -> Result<(), EngineError> {
+        // The grid's first point is where it began: the time since then makes its read late, and not missed.
+        let mut now = self.began;
         let mut last_round: Option<LastRound> = None;
         loop {
-            let due = self.next_due(control);
+            let due = self.next_due(now, control);
             if self.plan.last_sample.is_some_and(|last| due.sample > last) {
                 return Ok(());
             }
@@ -209,6 +208,7 @@ impl Sampler {
                 Err(EngineError::Ended(ReadError::End)) => return Ok(()),
                 result => result?,
             }
+            now = self.clock.now();
         }
     }
 
@@ -225,11 +225,8 @@ impl Sampler {
     }
 
     /// The next point of the grid; those that were passed over are counted as missed.
-    fn next_due(&mut self, control: &Control) -> Due {
+    fn next_due(&mut self, now: i64, control: &Control) -> Due {
         let (stats, run) = (&mut self.stats, &mut self.missed_in_a_row);
-        // Point 0 is the begin itself: it is late from the start, and read all the same.
-        let now = if self.begun { self.clock.now() } else { self.began };
-        self.begun = true;
         self.pacer.next(now, |passed| {
             let run = &mut run[passed.group];
             *run = run.saturating_add_unsigned(passed.count);

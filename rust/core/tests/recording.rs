@@ -14,8 +14,8 @@ use irqtrace_core::recording::{Recording, Setup};
 use irqtrace_core::select::Selection;
 use irqtrace_core::source::{ReadError, TextSource};
 use irqtrace_core::{
-    Clock, EngineName, HostFacts, IrqtraceError, Kind, ManualClock, Settings, SourceUnavailable, Trace, TraceWriter,
-    WarningType, Window,
+    Clock, ClockAnchor, EngineName, HostFacts, IrqtraceError, Kind, ManualClock, Settings, SourceUnavailable, Trace,
+    TraceWriter, WarningType, Window,
 };
 
 const MS: i64 = 1_000_000;
@@ -60,13 +60,17 @@ fn wanted() -> Wanted {
 
 /// A recording of so many samples as fast as the machine can: its clock jumps to each deadline.
 fn recording(samples: i64, gone_at: u64, setup: Setup) -> Recording {
+    recording_by(Arc::new(ManualClock::new(0, 0)), samples, gone_at, setup)
+}
+
+fn recording_by(clock: Arc<dyn Clock>, samples: i64, gone_at: u64, setup: Setup) -> Recording {
     let selection = Selection { kinds: vec![Kind::Irq], irqs: None };
     let source = Counting { reads: 0, gone_at };
     let engine = TextEngine::new(source, TextKind::Interrupts, selection, EngineName::Replay);
     let engines: Vec<Box<dyn Engine>> = vec![Box::new(engine)];
     let settings = Settings { batch_every_ns: 1_000 * MS, ..Settings::default() };
     let plan = wanted().plan(engines, &settings, Some((samples - 1) * MS)).unwrap();
-    Recording::new(plan, setup, Arc::new(ManualClock::new(0, 0)))
+    Recording::new(plan, setup, clock)
 }
 
 fn setup() -> Setup {
@@ -119,6 +123,38 @@ fn every_sample_is_in_the_trace_and_baseline_plus_deltas_is_the_last_count() {
     assert_eq!(trace.meta.baselines.len(), 0, "the first read is of zeros");
     assert_eq!(sums, finals(&trace));
     assert_eq!(recording.counts().unwrap().counts, (1..=CELLS).map(|cell| cell * 4_999).collect::<Vec<_>>());
+}
+
+/// A clock that a look at takes a while.
+struct Ticking(ManualClock);
+
+impl Clock for Ticking {
+    fn now(&self) -> i64 {
+        let now = self.0.now();
+        self.0.set(now + 1_000);
+        now
+    }
+
+    fn sleep_until(&self, deadline: i64) {
+        self.0.sleep_until(deadline);
+    }
+
+    fn anchor(&self) -> ClockAnchor {
+        self.0.anchor()
+    }
+
+    fn thread_cpu_ns(&self) -> i64 {
+        0
+    }
+}
+
+#[test]
+fn the_first_point_of_the_grid_is_late_and_not_missed() {
+    let recording = recording_by(Arc::new(Ticking(ManualClock::new(0, 0))), 100, u64::MAX, setup());
+    recording.start().unwrap();
+    finish(&recording);
+    let trace = recording.trace().unwrap();
+    assert_eq!((trace.meta.groups[0].reads, trace.meta.groups[0].missed), (100, 0));
 }
 
 #[test]

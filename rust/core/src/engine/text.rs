@@ -141,6 +141,9 @@ impl<S: TextSource> TextEngine<S> {
                 (group, index(lines.len() - 1))
             }));
         }
+        // Every cell may change from one read to the next: none of them shall be the one for which memory is taken.
+        self.changes.clear();
+        self.changes.reserve(layout.cells.len());
         self.view_cell.clear();
         self.view_cell.reserve(layout.cells.len());
         for (text_cell, cell) in layout.cells.iter().enumerate() {
