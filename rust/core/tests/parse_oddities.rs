@@ -65,7 +65,7 @@ fn header_names_that_eat_their_gap_are_told_apart() {
     let cpus = [98_u16, 99, 100, 101, 1000, 4095];
     let header = cpus.map(|cpu| format!("CPU{cpu:<8}")).concat();
     let counts = cpus.map(|cpu| format!("{cpu:10} ")).concat();
-    let parsed = interrupts(&format!("            {header}\nLOC:  {counts}  Local timer interrupts\n"));
+    let parsed = interrupts(&format!("            {header}\n LOC: {counts}  Local timer interrupts\n"));
     assert_eq!(parsed.layout.cpus, cpus);
     assert!(cells(&parsed, 0).iter().all(|&(cpu, count)| cpu.map(u64::from) == Some(count)));
 }
@@ -134,7 +134,7 @@ fn duplicate_labels_with_different_text_are_different_lines() {
 
 #[test]
 fn lines_of_one_label_and_name_are_numbered_from_the_second() {
-    let parsed = interrupts("           CPU0\nLOC:  1\nLOC:  2\nLOC:  3\n");
+    let parsed = interrupts("CPU0\nLOC:  1\nLOC:  2\nLOC:  3\n");
     let names: Vec<_> = parsed.layout.lines.iter().map(|line| line.name.as_str()).collect();
     assert_eq!(names, ["LOC", "LOC #2", "LOC #3"]);
     let parsed = interrupts("           CPU0\nA:  1   x #2\nA:  2   x\nA:  3   x\n");
@@ -216,7 +216,7 @@ fn a_count_wider_than_its_column_is_one_count() {
     assert_eq!(interrupts("CPU0\nA: 123456789012 x\n").counts, [123_456_789_012]);
     // Counts that touch are one number, and so one too few.
     let touching = "           CPU0       CPU1\n  1:          112345678901   PCI-MSI   1-edge      eth0\n";
-    assert_eq!(error(touching).2, "1 count in a row for 2 CPUs");
+    assert_eq!(error(touching).2, "a count that does not end where its column does");
 }
 
 #[test]
@@ -235,6 +235,62 @@ fn a_chip_that_follows_the_last_count_without_a_blank_is_a_chip() {
     let parsed = interrupts("           CPU0\n 27:       190011910000.pinctrl  35 Edge      gpiomon\n");
     assert_eq!(parsed.counts, [1900]);
     assert_eq!(parsed.layout.lines[0].chip.as_deref(), Some("11910000.pinctrl"));
+}
+
+#[test]
+fn a_count_with_a_byte_that_is_no_digit_is_no_text() {
+    for header in ["CPU0 CPU3", "           CPU0       CPU3"] {
+        for counts in ["       1x00       2000", " -5 2000", " 1,000 2000", " 0x10 2000", " \u{661}\u{662} 2000"] {
+            let text = format!("{header}\nLOC:{counts}   Local timer interrupts\n");
+            let blanks = counts.len() - counts.trim_start().len();
+            assert_eq!(error(text), (2, header.len() + 5 + blanks, "not a count".into()), "{counts}");
+        }
+    }
+    // Without counts there is FIQ alone, and its text is far from where a count would be.
+    assert_eq!(error("           CPU0\nLOC:              Local timer interrupts\n").2, "not a count");
+    assert_eq!(error("           CPU0\nFIQ:       x000   usb_fiq\n").2, "not a count");
+}
+
+#[test]
+fn a_chip_follows_a_count_without_a_blank_only_where_the_column_ends() {
+    for row in [
+        "  9:          1         2x  IO-APIC   9-edge      acpi",
+        "  9:          1        2x3  IO-APIC   9-edge      acpi",
+        "LOC:          1          2x  Local timer interrupts",
+    ] {
+        assert_eq!(error(format!("           CPU0       CPU1\n{row}\n")).0, 2, "{row}");
+    }
+    for row in ["  9:         2x  IO-APIC   9-edge      acpi", "LOC:        2x   Local timer interrupts"] {
+        for header in ["           CPU0\n", "CPU0\n", ""] {
+            assert_eq!(error(format!("{header}{row}\n")).2, "not a count", "{row}");
+        }
+    }
+}
+
+#[test]
+fn a_number_outside_its_column_is_an_error() {
+    let outside = "a count that does not end where its column does";
+    for header in ["           CPU0\n", ""] {
+        for row in ["  9:       12 45   XT-PIC  acpi", "  9:         12    XT-PIC  acpi", "LOC:        123    Local"] {
+            assert_eq!(error(format!("{header}{row}\n")).2, outside, "{row}");
+        }
+    }
+}
+
+#[test]
+fn a_count_lost_beyond_those_of_the_header_is_an_error() {
+    for counts in
+        ["     1x7711      43906", "      43906     1x7711", "      43906     10 711", "          x      43906"]
+    {
+        let text = format!("           CPU0\nIPI1:      75373{counts}  Rescheduling interrupts\n");
+        assert_eq!(error(text).2, "neither a count in its column nor text after the counts", "{counts}");
+    }
+}
+
+#[test]
+fn a_count_of_errors_may_stand_one_place_further_right() {
+    let parsed = interrupts("           CPU0       CPU1\nErr:           0\n");
+    assert_eq!(cells(&parsed, 0), [(None, 0)]);
 }
 
 #[test]

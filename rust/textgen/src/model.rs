@@ -1,6 +1,7 @@
 //! A text, and what it means.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 /// Which of the two files a text is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,13 @@ impl Model {
     /// The text.
     #[must_use]
     pub fn render(&self) -> Vec<u8> {
+        self.render_with_fields().0
+    }
+
+    /// The text, and where in it each count stands with the blanks that pad it, in the order of [`Self::cells`].
+    #[must_use]
+    pub fn render_with_fields(&self) -> (Vec<u8>, Vec<Range<usize>>) {
+        let mut fields = Vec::new();
         let mut text = String::new();
         if self.header {
             text.push_str(&" ".repeat(self.label_width + 8));
@@ -112,12 +120,12 @@ impl Model {
             text.push('\n');
         }
         for row in &self.rows {
-            self.render_row(row, &mut text);
+            self.render_row(row, &mut text, &mut fields);
         }
         if !self.final_newline {
             text.pop();
         }
-        text.into_bytes()
+        (text.into_bytes(), fields)
     }
 
     /// The cells: the row, the CPU where it is known, and the count.
@@ -130,17 +138,21 @@ impl Model {
         })
     }
 
-    fn render_row(&self, row: &Row, text: &mut String) {
+    fn render_row(&self, row: &Row, text: &mut String, fields: &mut Vec<Range<usize>>) {
         let width = self.label_width;
         let before = self.file == File::Softirqs || self.format.blank_before_counts();
         // ARM's IPI labels stick out to the left of three places, and take the blank after the colon for it.
-        let sticks_out = row.label.len() > width;
+        let sticks_out = row.label.len() > width && row.label.starts_with("IPI");
         push(text, format_args!("{:>width$}:", row.label));
         if !before && !sticks_out {
             text.push(' ');
         }
         for count in &row.counts {
-            if before { push(text, format_args!(" {count:10}")) } else { push(text, format_args!("{count:10} ")) }
+            text.push_str(if before { " " } else { "" });
+            let start = text.len();
+            push(text, format_args!("{count:10}"));
+            fields.push(start..text.len());
+            text.push_str(if before { "" } else { " " });
         }
         match &row.tail {
             Tail::Text(words) if words.is_empty() => {}

@@ -37,6 +37,8 @@ pub struct Incremental {
     /// Where the counts of rows end that do not stand in the kernel's columns.
     ends: Vec<usize>,
     prefix_len: Option<usize>,
+    /// Whether the counts stand in the kernel's columns.
+    in_columns: bool,
 }
 
 /// Where the counts of one row stand.
@@ -91,6 +93,7 @@ impl Incremental {
             tracks: Vec::new(),
             ends: Vec::new(),
             prefix_len: None,
+            in_columns: false,
         }
     }
 
@@ -174,6 +177,10 @@ impl Incremental {
                 return false;
             }
             let Field { index, start, end } = track.field_at(at, &self.ends);
+            // Wider than its column, a count is where it is because it is that wide.
+            if self.in_columns && end - start > STRIDE {
+                return false;
+            }
             let bytes = &text[start..end];
             // A count that touches the one before it would make one number of the two.
             let (true, Some(count)) = (index == 0 || bytes[0] == b' ', field(bytes)) else {
@@ -222,6 +229,7 @@ impl Incremental {
             first_cell: row.cells.start,
         }));
         self.ends = table.ends;
+        self.in_columns = table.in_columns;
         self.text.clear();
         self.text.extend_from_slice(text);
         Ok(Update::Learned { same_layout })

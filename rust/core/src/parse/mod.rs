@@ -4,6 +4,7 @@
 //! they were, [`Incremental`] finds the cells that changed by comparing the new text with the previous one, and parses
 //! only those. Anything unexpected goes back to the strict parser. The two always agree.
 
+mod columns;
 mod describe;
 mod difference;
 mod header;

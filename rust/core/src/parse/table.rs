@@ -1,13 +1,13 @@
 //! The rows of a text: where each label, count and description stands.
 //!
 //! The counts of one row are tokens of digits between blanks. The kernel prints them right-aligned, [`STRIDE`] bytes
-//! apart; that column is needed to tell a further count from text that begins with digits, and the last count from a
-//! chip that follows it without a blank (`1900GIC-0`).
+//! apart, which [`columns`](super::columns) holds them to.
 
 use std::ops::Range;
 
 use super::TextKind;
-use super::header::{BadHeader, cpu_ids, is_header};
+use super::columns::{is_in_column, is_text_alone, lost_count};
+use super::header::{BadHeader, Header, is_header, read_header};
 use super::number::{STRIDE, digits, field, stride_field};
 use crate::{Kind, ParseError};
 
@@ -56,6 +56,8 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     pub(super) counts: Vec<u64>,
     pub(super) ends: Vec<usize>,
+    /// Whether counts must stand in the kernel's columns: in all texts but those whose header does not.
+    pub(super) in_columns: bool,
 }
 
 /// What is wrong with a row, before line and path are known.
@@ -82,8 +84,9 @@ pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Tabl
         text,
         kind,
         header_seen: false,
+        ipi_width: None,
         // A cell takes a stride nearly everywhere: what follows allocates once.
-        found: Table { counts: Vec::with_capacity(text.len() / STRIDE + 1), ..Table::default() },
+        found: Table { counts: Vec::with_capacity(text.len() / STRIDE + 1), in_columns: true, ..Table::default() },
     };
     while begin < text.len() {
         match scan.line(begin) {
@@ -103,6 +106,8 @@ struct Scan<'a> {
     text: &'a [u8],
     kind: TextKind,
     header_seen: bool,
+    /// How far the first count of IPI rows ends after the colon: in one text, all alike.
+    ipi_width: Option<usize>,
     found: Table,
 }
 
@@ -129,7 +134,8 @@ impl Scan<'_> {
             return Err(Bad::new(first, "neither a header of CPUs nor a row with a label and a colon"));
         }
         self.header_seen = true;
-        self.found.cpus = cpu_ids(line).map_err(|BadHeader { offset, message }| Bad::new(begin + offset, message))?;
+        let bad = |BadHeader { offset, message }| Bad::new(begin + offset, message);
+        Header { cpus: self.found.cpus, in_columns: self.found.in_columns } = read_header(line).map_err(bad)?;
         Ok(stop)
     }
 
@@ -139,10 +145,22 @@ impl Scan<'_> {
         let start = label.end + 1;
         let first_cell = self.found.counts.len();
         let cpus = self.found.cpus.len();
-        let (ends, mut end) = match self.strided_counts(start, cpus) {
+        let in_columns = self.found.in_columns;
+        let is_ipi = in_columns && self.text[label.clone()].starts_with(b"IPI");
+        // The label of an IPI may take the place of the blank before its first count.
+        let widths: &[usize] = if is_ipi || !in_columns { &[STRIDE, STRIDE - 1] } else { &[STRIDE] };
+        // A chip may follow the last count without a blank; columns alone tell it from a count that is none.
+        let may_touch = in_columns && kind == Kind::Irq;
+        let (ends, mut end) = match self.strided_counts(start, cpus, widths, may_touch) {
             Some(first_end) => (Ends::Strided(first_end), first_end + (cpus - 1) * STRIDE),
-            None => self.listed_counts(start, cpus)?,
+            None => self.listed_counts(start, cpus, widths, may_touch)?,
         };
+        if let Ends::Strided(first_end) = ends
+            && is_ipi
+            && *self.ipi_width.get_or_insert(first_end - start) != first_end - start
+        {
+            return Err(Bad::new(start, "a count that does not end where those of other IPIs do"));
+        }
         if self.found.counts.len() - first_cell == cpus {
             end = self.extra_counts(end, ends)?;
         }
@@ -152,9 +170,39 @@ impl Scan<'_> {
         let blanks = self.text[tail_start..line_end].iter().rev().take_while(|&&byte| is_blank(byte)).count();
         let tail = tail_start..line_end - blanks;
         let cells = first_cell..self.found.counts.len();
-        let columns = columns(kind, cells.len(), cpus, tail.is_empty()).map_err(|message| Bad::new(end, message))?;
+        let columns = self.columns(kind, &label, cells.len(), end..line_end, &tail)?;
         self.found.rows.push(Row { kind, number, begin, label, fields: start..end, ends, columns, cells, tail });
         Ok(line_end)
+    }
+
+    /// Which CPUs the counts of a row belong to, if nothing in `after`, which follows them, speaks against it.
+    fn columns(
+        &self,
+        kind: Kind,
+        label: &Range<usize>,
+        counts: usize,
+        after: Range<usize>,
+        tail: &Range<usize>,
+    ) -> Result<Columns, Bad> {
+        let cpus = self.found.cpus.len();
+        let bytes = &self.text[after.clone()];
+        if counts == 0 && kind != Kind::Softirq && !tail.is_empty() {
+            // The one row that kernels print without counts.
+            let is_fiq = self.text[label.clone()] == *b"FIQ" && is_text_alone(bytes, self.found.in_columns);
+            return if is_fiq { Ok(Columns::Cpus) } else { Err(Bad::new(tail.start, "not a count")) };
+        }
+        let columns =
+            columns_of(kind, counts, cpus, tail.is_empty()).map_err(|message| Bad::new(after.start, message))?;
+        if self.found.in_columns {
+            if kind == Kind::Arch
+                && let Some(offset) = lost_count(bytes)
+            {
+                return Err(Bad::new(after.start + offset, "neither a count in its column nor text after the counts"));
+            }
+        } else if !tail.is_empty() && self.text[self.token(tail.start)].iter().all(u8::is_ascii_digit) {
+            return Err(Bad::new(tail.start, "more counts than CPUs, or a number that begins the text"));
+        }
+        Ok(columns)
     }
 
     /// The kind and number that a label stands for.
@@ -180,43 +228,48 @@ impl Scan<'_> {
 
     /// Takes one count per CPU where they stand in the kernel's columns, and says where the first ends. The rule is
     /// that of [`Self::listed_counts`], only faster.
-    fn strided_counts(&mut self, start: usize, cpus: usize) -> Option<usize> {
-        // Where an IPI label takes the place of the blank, the first column is one narrower.
-        let (first_end, first) = [start + STRIDE, start + STRIDE - 1]
-            .into_iter()
-            .find_map(|end| Some((end, field(self.text.get(start..end)?)?)))?;
+    fn strided_counts(&mut self, start: usize, cpus: usize, widths: &[usize], may_touch: bool) -> Option<usize> {
+        let (first_end, first) =
+            widths.iter().find_map(|width| Some((start + width, field(self.text.get(start..start + width)?)?)))?;
         let end = first_end + (cpus - 1) * STRIDE;
         let fields = self.text.get(first_end..end)?;
         let before = self.found.counts.len();
         self.found.counts.push(first);
-        if strides(fields, &mut self.found.counts).is_none() || self.is_inside_number(end) {
+        if strides(fields, &mut self.found.counts).is_none() || !self.may_end_at(end, may_touch) {
             self.found.counts.truncate(before);
             return None;
         }
         Some(first_end)
     }
 
-    /// Whether a token of digits alone goes on over the end of a column.
-    fn is_inside_number(&self, end: usize) -> bool {
-        self.text.get(end).is_some_and(u8::is_ascii_digit) && {
-            let after = self.text[end..].iter().position(|byte| !byte.is_ascii_digit());
-            after.is_none_or(|at| matches!(self.text[end + at], b'\n') || is_blank(self.text[end + at]))
-        }
+    /// Whether the last count may end here: before a blank, or before a chip, but not inside a number.
+    fn may_end_at(&self, end: usize, may_touch: bool) -> bool {
+        let token = end..end + self.text[end..].iter().take_while(|&&byte| byte != b'\n' && !is_blank(byte)).count();
+        token.is_empty() || may_touch && !self.text[token].iter().all(u8::is_ascii_digit)
     }
 
-    /// Takes up to one count per CPU, wherever they stand.
-    fn listed_counts(&mut self, start: usize, cpus: usize) -> Result<(Ends, usize), Bad> {
+    /// Takes up to one count per CPU, wherever they stand; in columns, where those are.
+    fn listed_counts(
+        &mut self,
+        start: usize,
+        cpus: usize,
+        widths: &[usize],
+        may_touch: bool,
+    ) -> Result<(Ends, usize), Bad> {
         let listed = self.found.ends.len();
         let mut end = start;
         for column in 0..cpus {
             let token = self.token(end);
             let bytes = &self.text[token.clone()];
+            let widths = if column == 0 { widths } else { &[STRIDE] };
             let stop = if !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit) {
+                if self.found.in_columns && !is_in_column(&token, end, widths) && !self.is_errors_of_arm(start, &token)
+                {
+                    return Err(Bad::new(token.start, "a count that does not end where its column does"));
+                }
                 token.end
-            } else if column + 1 == cpus
-                && let Some(stop) = self.glued_end(&token, column, start, end)
-            {
-                stop
+            } else if column + 1 == cpus && may_touch && self.is_touched_at(end + STRIDE, &token) {
+                end + STRIDE
             } else {
                 break;
             };
@@ -227,12 +280,15 @@ impl Scan<'_> {
         Ok((Ends::Listed(listed), end))
     }
 
-    /// Where the last count ends if text follows it without a blank: at its column, if all before that is digits.
-    fn glued_end(&self, token: &Range<usize>, column: usize, start: usize, previous_end: usize) -> Option<usize> {
-        let columns = if column == 0 { [start + STRIDE, start + STRIDE - 1] } else { [previous_end + STRIDE; 2] };
-        columns.into_iter().find(|&stop| {
-            token.start < stop && stop < token.end && self.text[token.start..stop].iter().all(u8::is_ascii_digit)
-        })
+    /// A count alone in its row, one place further right, as some ARM kernels print `Err`.
+    fn is_errors_of_arm(&self, start: usize, token: &Range<usize>) -> bool {
+        let after = self.skip_blanks(token.end);
+        token.end == start + STRIDE + 1 && matches!(self.text.get(after), None | Some(b'\n'))
+    }
+
+    /// Whether a token is a count up to the end of its column, and a chip from there on.
+    fn is_touched_at(&self, stop: usize, token: &Range<usize>) -> bool {
+        token.start < stop && stop < token.end && self.text[token.start..stop].iter().all(u8::is_ascii_digit)
     }
 
     /// Takes counts beyond those of the header's CPUs: digits alone that end at the next columns.
@@ -304,9 +360,9 @@ fn column_count(column: &[u8; STRIDE]) -> Option<u64> {
 }
 
 /// Which CPUs `counts` numbers belong to, if they can be told.
-fn columns(kind: Kind, counts: usize, cpus: usize, nothing_follows: bool) -> Result<Columns, String> {
+fn columns_of(kind: Kind, counts: usize, cpus: usize, nothing_follows: bool) -> Result<Columns, String> {
     match counts {
-        0 if kind == Kind::Arch && !nothing_follows => Ok(Columns::Cpus),
+        _ if kind == Kind::Softirq && !nothing_follows => Err("not a count".into()),
         _ if counts == cpus => Ok(Columns::Cpus),
         1 if kind == Kind::Arch && nothing_follows => Ok(Columns::Lone),
         _ if kind == Kind::Arch && counts > cpus => Ok(Columns::Extra),
