@@ -1,9 +1,13 @@
 //! A whole text from a file that gives it in pieces.
 
+use std::cmp::Ordering;
 use std::io;
 
 /// The room that is held ready beyond what has come: `seq_file`'s smallest buffer, so that a piece is rarely cut.
 const ROOM: usize = 4096;
+
+/// Room to look for the end with.
+const PROBE: usize = 64;
 
 /// Replaces `text` by what `pread(buffer, offset)` gives from offset 0 up to its end, or up to `limit` bytes.
 ///
@@ -20,10 +24,16 @@ pub(super) fn read_pieces(
 ) -> io::Result<()> {
     let limit = limit.unwrap_or(usize::MAX);
     let mut filled = 0;
+    // Usually a text is as long as the last time, and what is asked for behind it only shows that nothing is there.
+    let usual = text.len();
     while filled < limit {
-        let wanted = filled.saturating_add(ROOM).min(limit);
-        if text.len() < wanted {
-            text.resize(wanted, 0);
+        let wanted = match filled.cmp(&usual) {
+            Ordering::Less => usual,
+            Ordering::Equal if usual > 0 => filled.saturating_add(PROBE),
+            _ => filled.saturating_add(ROOM),
+        };
+        if text.len() < wanted.min(limit) {
+            text.resize(wanted.min(limit), 0);
         }
         let end = text.len().min(limit);
         match pread(&mut text[filled..end], filled as u64) {
