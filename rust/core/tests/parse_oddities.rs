@@ -137,7 +137,7 @@ fn lines_of_one_label_and_name_are_numbered_from_the_second() {
     let parsed = interrupts("CPU0\nLOC:  1\nLOC:  2\nLOC:  3\n");
     let names: Vec<_> = parsed.layout.lines.iter().map(|line| line.name.as_str()).collect();
     assert_eq!(names, ["LOC", "LOC #2", "LOC #3"]);
-    let parsed = interrupts("           CPU0\nA:  1   x #2\nA:  2   x\nA:  3   x\n");
+    let parsed = interrupts("CPU0\nA:  1   x #2\nA:  2   x\nA:  3   x\n");
     let names: Vec<_> = parsed.layout.lines.iter().map(|line| line.name.as_str()).collect();
     assert_eq!(names, ["x #2", "x", "x #3"]);
 }
@@ -271,7 +271,7 @@ fn a_chip_follows_a_count_without_a_blank_only_where_the_column_ends() {
 fn a_number_outside_its_column_is_an_error() {
     let outside = "a count that does not end where its column does";
     for header in ["           CPU0\n", ""] {
-        for row in ["  9:       12 45   XT-PIC  acpi", "  9:         12    XT-PIC  acpi", "LOC:        123    Local"] {
+        for row in ["  9:       12 45   XT-PIC  acpi", "  9:        12    XT-PIC  acpi", "LOC:        123    Local"] {
             assert_eq!(error(format!("{header}{row}\n")).2, outside, "{row}");
         }
     }
