@@ -119,10 +119,10 @@ pub enum Event {
         sample: i64,
         /// Index of the group.
         group: u8,
+        /// Index of the cell in the group's present epoch.
+        cell: u32,
         /// Key of the line.
         line: u32,
-        /// CPU id, or [`NO_CPU`](crate::NO_CPU).
-        cpu: u16,
         /// The kernel's count.
         count: u64,
         /// Why it does not follow.
@@ -166,7 +166,8 @@ impl Event {
         match self {
             Self::Epoch(epoch) => (epoch.sample, epoch.group),
             Self::Direct { sample, group, .. } | Self::ExtraNumbers { sample, group, .. } => (*sample, *group),
-            Self::Unreadable { sample, .. } => (*sample, 0),
+            // After all reads of its sample.
+            Self::Unreadable { sample, .. } => (*sample, u8::MAX),
         }
     }
 }

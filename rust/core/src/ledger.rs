@@ -183,11 +183,8 @@ impl Ledger {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Epoch(epoch) => self.epoch(epoch),
-            &Event::Direct { sample, group, line, cpu, count, why } => {
-                let state = &mut self.groups[usize::from(group)];
-                if let Some(at) = state.find(line, cpu) {
-                    state.counts[at] = count;
-                }
+            &Event::Direct { sample, group, cell, line, count, why } => {
+                self.groups[usize::from(group)].counts[cell as usize] = count;
                 if let Indirect::Fell(below) = why {
                     let below = i64::try_from(below).unwrap_or(i64::MAX);
                     self.warn(WarningType::CountFell, Some(group), Some(line), sample, Some(below), None);
@@ -265,7 +262,7 @@ impl Ledger {
             Some(line) => format!("line {} ({})", line.irq, line.name),
             None => format!("line {key}"),
         };
-        let cpu = |cpu: &u16| format!("CPU {cpu}");
+        let cpu = |cpu: &u16| if *cpu == NO_CPU { "a count of no CPU".to_owned() } else { format!("CPU {cpu}") };
         let lines_came = new.lines.iter().filter(|key| !old.lines.contains(key)).map(line);
         let lines_went = old.lines.iter().filter(|key| !new.lines.contains(key)).map(line);
         let came: Vec<String> = new_cpus.difference(&old_cpus).map(cpu).chain(lines_came).collect();

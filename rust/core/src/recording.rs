@@ -5,7 +5,7 @@
 //! else is between the collector and the reader, under a lock that the sampler never takes.
 
 use std::any::Any;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -97,6 +97,10 @@ struct Shared {
     /// A block came, or the end.
     changed: Condvar,
     collector: Mutex<Option<Thread>>,
+    /// The sampler's thread is about to end: nothing more comes through the rings.
+    sampler_over: AtomicBool,
+    /// The process that started it: its threads are in no other.
+    process: u32,
 }
 
 #[derive(Default)]
@@ -124,6 +128,8 @@ impl Recording {
             state: Mutex::default(),
             changed: Condvar::new(),
             collector: Mutex::default(),
+            sampler_over: AtomicBool::new(false),
+            process: std::process::id(),
         };
         Self { shared: Arc::new(shared), stage: Mutex::new(Stage::Ready(Box::new((plan, setup)))) }
     }
@@ -190,17 +196,28 @@ impl Recording {
     ///
     /// What ended the recording before; it is told once.
     pub fn stop(&self) -> Result<(), IrqtraceError> {
+        if self.in_its_process().is_err() {
+            return Ok(());
+        }
+        // Held to the end: a second call returns no sooner than the first.
+        let mut stage = lock(&self.stage);
+        let Stage::Started(collector) = &mut *stage else { return Ok(()) };
         self.shared.control.stop.store(true, Ordering::Relaxed);
         self.shared.wake_collector();
-        let collector = match &mut *lock(&self.stage) {
-            Stage::Ready(_) => return Ok(()),
-            Stage::Started(collector) => collector.take(),
-        };
-        if let Some(collector) = collector {
+        if let Some(collector) = collector.take() {
             // Its panic, were there one, has been reported by the thread itself.
             let _ = collector.join();
         }
+        drop(stage);
         lock(&self.shared.state).error.take().map_or(Ok(()), Err)
+    }
+
+    /// A forked child has the memory of a sampler and none of its threads.
+    fn in_its_process(&self) -> Result<(), ConfigError> {
+        if self.shared.process == std::process::id() {
+            return Ok(());
+        }
+        Err(ConfigError("this sampler belongs to the process that this one was forked from; make another".into()))
     }
 
     /// Waits until the recording has ended by itself, or until the time is over: whether it has ended.
@@ -221,6 +238,7 @@ impl Recording {
     ///
     /// Before the start.
     pub fn next_batch(&self, timeout: Duration) -> Result<Option<Trace>, IrqtraceError> {
+        self.in_its_process()?;
         let state = lock(&self.shared.state);
         let (mut state, _) = self
             .shared
@@ -249,6 +267,7 @@ impl Recording {
     ///
     /// Before the start.
     pub fn trace(&self) -> Result<Trace, IrqtraceError> {
+        self.in_its_process()?;
         // One that was under way at the call may have read some lines before it: the next one is wanted too.
         let state = self.caught_up(1);
         Ok(state.store.as_ref().ok_or_else(not_started)?.trace()?)
@@ -260,6 +279,7 @@ impl Recording {
     ///
     /// Before the start.
     pub fn counts(&self) -> Result<Counts, IrqtraceError> {
+        self.in_its_process()?;
         let state = self.caught_up(0);
         Ok(state.store.as_ref().ok_or_else(not_started)?.ledger.counts())
     }
@@ -270,6 +290,7 @@ impl Recording {
     ///
     /// Before the start.
     pub fn mark(&self, text: &str) -> Result<(), IrqtraceError> {
+        self.in_its_process()?;
         let now = self.shared.clock.now();
         let sample = self.shared.control.sample.load(Ordering::Relaxed);
         let mut state = lock(&self.shared.state);
@@ -354,6 +375,7 @@ type Sampled = (Option<Box<Block>>, Result<(), EngineError>);
 impl Sampling {
     fn run(self) -> Sampled {
         let Self { shared, plan, prepare, full, empty, tell } = self;
+        let mut outlet = Rings { full, empty, collector: None, shared: &shared };
         let privileges = match prepare() {
             Ok(privileges) => privileges,
             Err(error) => {
@@ -371,10 +393,8 @@ impl Sampling {
             }
         };
         let _ = tell.send(Ok((sampler.t0(), anchor)));
-        let mut outlet = Rings { full, empty, collector: None, shared: &shared };
         let (block, result) = sampler.run(&mut outlet, &shared.control);
         drop(privileges);
-        outlet.wake();
         (Some(block), result)
     }
 }
@@ -385,6 +405,14 @@ struct Rings<'a> {
     empty: Consumer<Box<Block>>,
     collector: Option<Thread>,
     shared: &'a Shared,
+}
+
+impl Drop for Rings<'_> {
+    /// Nothing more comes, be it by a panic: the collector, which may be asleep, has to know.
+    fn drop(&mut self) {
+        self.shared.sampler_over.store(true, Ordering::Release);
+        self.wake();
+    }
 }
 
 impl Rings<'_> {
@@ -425,7 +453,7 @@ impl Collecting {
         *lock(&self.shared.collector) = Some(thread::current());
         let mut looked = Instant::now();
         loop {
-            let over = self.sampler.as_ref().is_none_or(JoinHandle::is_finished);
+            let over = self.shared.sampler_over.load(Ordering::Acquire);
             self.take_blocks(over);
             if looked.elapsed() >= LOOK_EVERY {
                 looked = Instant::now();
@@ -444,7 +472,8 @@ impl Collecting {
         while self.from_sampler.slots() > 0 {
             let mut state = lock(&self.shared.state);
             let Some(store) = &mut state.store else { return };
-            if store.memory_bytes() >= self.memory_limit && !over {
+            // A file takes the rows: the limit is for those that stay in memory.
+            if !store.has_file() && store.memory_bytes() >= self.memory_limit && !over {
                 if !self.stop_at_memory_limit {
                     return;
                 }

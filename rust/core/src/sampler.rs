@@ -194,8 +194,10 @@ impl Sampler {
                     Ok(())
                 }
                 Some(LastRound { near: 0, far }) => {
-                    let far = *far;
-                    return self.read_early(due, far, outlet, control);
+                    // Ahead of the point, which their lateness then tells.
+                    let groups = *far;
+                    self.have_a_block();
+                    return self.read_and_write(Due { groups, ..due }, outlet, control);
                 }
                 Some(LastRound { near, .. }) => {
                     *near &= !due.groups;
@@ -226,6 +228,9 @@ impl Sampler {
 
     /// The next point of the grid; those that were passed over are counted as missed.
     fn next_due(&mut self, now: i64, control: &Control) -> Due {
+        // What lies beyond the end is missed by nobody.
+        let end = self.plan.last_sample.map_or(i64::MAX, |last| self.pacer.deadline(last).saturating_add(1));
+        let now = now.min(end);
         let (stats, run) = (&mut self.stats, &mut self.missed_in_a_row);
         self.pacer.next(now, |passed| {
             let run = &mut run[passed.group];
@@ -233,33 +238,6 @@ impl Sampler {
             stats[passed.group].missed.add(passed.count, passed.first, passed.last, *run);
             control.missed.fetch_add(passed.count, Ordering::Relaxed);
         })
-    }
-
-    /// The last readings of a recording that was told to stop, for groups whose next points are far: each is read now,
-    /// ahead of its point, so that what was counted up to the stop is in the trace.
-    fn read_early(
-        &mut self,
-        due: Due,
-        mut unread: u32,
-        outlet: &mut impl Outlet,
-        control: &Control,
-    ) -> Result<(), EngineError> {
-        self.have_a_block();
-        while unread != 0 {
-            let groups = self.plan.groups.iter().enumerate().filter(|(at, _)| unread & (1 << at) != 0);
-            let next = groups.map(|(at, plan)| (pace::round_up(due.sample, i64::from(plan.every)), at));
-            let Some((sample, at)) = next.min() else { break };
-            let together = |(other, plan): &(usize, &GroupPlan)| {
-                unread & (1 << other) != 0 && pace::round_up(due.sample, i64::from(plan.every)) == sample
-            };
-            let groups =
-                self.plan.groups.iter().enumerate().filter(together).fold(1 << at, |all, (at, _)| all | 1 << at);
-            unread &= !groups;
-            if self.plan.last_sample.is_none_or(|last| sample <= last) {
-                self.read_and_write(Due { sample, deadline: self.pacer.deadline(sample), groups }, outlet, control)?;
-            }
-        }
-        Ok(())
     }
 
     /// At the end a block is made where none is free: the reader need not be quick any more.
@@ -271,6 +249,7 @@ impl Sampler {
     /// One sample: every engine that has something due is read, then the rows are written, group by group.
     fn read_and_write(&mut self, due: Due, outlet: &mut impl Outlet, control: &Control) -> Result<(), EngineError> {
         let mut groups = due.groups;
+        let mut torn = Vec::new();
         self.due.fill(0);
         for (at, plan) in self.plan.groups.iter().enumerate() {
             self.due[plan.engine.0] |= (groups >> at & 1) << plan.engine.1;
@@ -287,15 +266,16 @@ impl Sampler {
                     if self.unreadable[engine] >= UNREADABLE_IN_A_ROW {
                         return Err(EngineError::Unreadable(error));
                     }
-                    if let Some(block) = &mut self.block {
-                        block.events.push(Event::Unreadable { sample: due.sample, error: Box::new(error) });
-                    }
+                    torn.push(Event::Unreadable { sample: due.sample, error: Box::new(error) });
                 }
                 Err(error) => return Err(error),
             }
         }
         self.swap_if_full(groups, outlet);
         self.write_rows(due, groups, control);
+        if let Some(block) = &mut self.block {
+            block.events.append(&mut torn);
+        }
         Ok(())
     }
 
@@ -343,14 +323,15 @@ impl Sampler {
             let window = reading.window;
             let late_ns = window.begin - due.deadline;
             let group = self.trackers[at].group();
-            if reading.relearned {
+            let relearned = reading.relearned;
+            let layout = || source.layout(local);
+            let rows = self.trackers[at].apply(reading, layout, &mut self.keys, due.sample, block);
+            if relearned {
                 let lines = source.extra_numbers(local);
                 if !lines.is_empty() {
                     block.events.push(Event::ExtraNumbers { sample: due.sample, group, lines });
                 }
             }
-            let layout = || source.layout(local);
-            let rows = self.trackers[at].apply(reading, layout, &mut self.keys, due.sample, block);
             let took_ns = read_ns(window.begin, window.end);
             let time = window.begin + self.utc_offset_ns;
             block.reads.push(Read { sample: due.sample, time, read_ns: took_ns, group, late_ns, rows });

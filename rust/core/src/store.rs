@@ -105,6 +105,12 @@ impl Store {
         self.builder.reads() > 0 || !self.chunks.is_empty()
     }
 
+    /// Whether rows go to a file.
+    #[must_use]
+    pub const fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Completes the file, if there is one.
     ///
     /// # Errors

@@ -92,9 +92,9 @@ impl TrackedCell {
 }
 
 impl TrackedCell {
-    fn direct(&self, sample: i64, group: u8, why: Indirect) -> Event {
-        let Self { line, cpu, count, .. } = *self;
-        Event::Direct { sample, group, line, cpu, count, why }
+    fn direct(&self, sample: i64, group: u8, cell: u32, why: Indirect) -> Event {
+        let Self { line, count, .. } = *self;
+        Event::Direct { sample, group, cell, line, count, why }
     }
 }
 
@@ -165,7 +165,7 @@ impl Tracker {
                 block.cells.push(cell.line, cell.cpu, delta);
             }
             if let Some(why) = why {
-                block.events.push(cell.direct(sample, self.group, why));
+                block.events.push(cell.direct(sample, self.group, change.cell, why));
             }
         }
         true
@@ -243,7 +243,8 @@ impl Tracker {
                 now.count = before.count;
                 let why;
                 (delta, why) = now.take(count, elapsed_ns);
-                indirect.extend(why.map(|why| now.direct(sample, self.group, why)));
+                let at = u32::try_from(cells.len()).unwrap_or(u32::MAX);
+                indirect.extend(why.map(|why| now.direct(sample, self.group, at, why)));
             }
             cells.push(now);
             deltas.push(delta);

@@ -268,13 +268,26 @@ fn a_chip_follows_a_count_without_a_blank_only_where_the_column_ends() {
 }
 
 #[test]
-fn a_number_outside_its_column_is_an_error() {
+fn a_number_outside_its_column_is_an_error_where_other_rows_are_in_theirs() {
     let outside = "a count that does not end where its column does";
+    let others: String = (1..4).map(|irq| format!("  {irq}:          5   XT-PIC  other{irq}\n")).collect();
     for header in ["           CPU0\n", ""] {
-        for row in ["  9:       12 45   XT-PIC  acpi", "  9:        12    XT-PIC  acpi", "LOC:        123    Local"] {
-            assert_eq!(error(format!("{header}{row}\n")).2, outside, "{row}");
+        for row in ["  9:       12 45   XT-PIC  acpi", "  9:        12    XT-PIC  acpi", "LOC:         123   Local"] {
+            assert_eq!(error(format!("{header}{others}{row}\n")).2, outside, "{row}");
         }
     }
+}
+
+#[test]
+fn a_text_that_somebody_has_reformatted_is_told_by_its_blanks() {
+    let collapsed = interrupts(
+        "           CPU0       CPU1\n  1: 5 7 IO-APIC 1-edge eth0\nLOC: 3 4 Local timer interrupts\nERR: 0\n",
+    );
+    assert_eq!(collapsed.counts, [5, 7, 3, 4, 0]);
+    let shifted =
+        interrupts("           CPU0       CPU1       \n  1:         5          7   IO-APIC   1-edge      eth0\n");
+    assert_eq!(shifted.counts, [5, 7]);
+    assert_eq!(shifted.layout.lines[0].name, "eth0");
 }
 
 #[test]

@@ -245,6 +245,25 @@ fn what_is_refused_to_the_sampler_is_told_by_the_start() {
 }
 
 #[test]
+fn the_limit_of_memory_is_not_for_rows_that_go_to_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = TraceWriter::create(&folder.path().join("t.parquet"), false).unwrap();
+    let recording = recording(2_000, u64::MAX, Setup { file: Some(file), memory_limit: 1, ..setup() });
+    recording.start().unwrap();
+    finish(&recording);
+    assert_eq!(recording.progress().rows, 2_000 * CELLS);
+}
+
+#[test]
+fn a_stop_before_the_start_changes_nothing() {
+    let recording = recording(50, u64::MAX, setup());
+    recording.stop().unwrap();
+    recording.start().unwrap();
+    finish(&recording);
+    assert_eq!(recording.trace().unwrap().meta.groups[0].reads, 50);
+}
+
+#[test]
 fn marks_are_in_the_trace() {
     let recording = recording(100, u64::MAX, setup());
     assert!(recording.mark("too early").is_err());

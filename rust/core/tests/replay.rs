@@ -265,6 +265,42 @@ fn a_text_that_prints_more_numbers_than_cpus_each_time_is_kept_with_a_warning() 
 }
 
 #[test]
+fn lines_with_more_numbers_than_cpus_are_no_change_of_layout_at_the_first_sample() {
+    let text = |counts: [u64; 2]| {
+        format!(
+            "           CPU0       \n  1:          5  GIC  tick\nIPI1: {:>10} {:>10}  Rescheduling interrupts\n",
+            counts[0], counts[1]
+        )
+    };
+    let trace = record(&[&text([100, 200]), &text([50, 200]), &text([50, 200]), &text([50, 201])]);
+    assert!(warnings(&trace, WarningType::LayoutChanged).is_empty(), "{:?}", trace.meta.warnings);
+    assert_eq!(warnings(&trace, WarningType::ExtraNumbers)[0].line, Some(1));
+    // A fall is the count's that fell, though neither has a CPU.
+    assert_eq!(trace.meta.finals.count, [5, 50, 201]);
+}
+
+#[test]
+fn a_line_that_goes_in_a_sample_of_which_another_text_is_torn_was_last_there_at_the_read_before() {
+    let softirqs = "                    CPU0       \n      NET_RX:          1\n";
+    let read = |at: i64, attempt: i64, lines: &[(u32, u64, u64, &str)], softirqs: &str| CapturedRead {
+        window: Window { begin: at * MS + attempt * 30_000, end: at * MS + attempt * 30_000 + 10_000 },
+        interrupts: (attempt == 0).then(|| two_cpus(lines).into_bytes()),
+        softirqs: Some(softirqs.as_bytes().to_vec()),
+    };
+    let torn = softirqs.replace("1\n", "x\n");
+    let both: &[_] = &[(1, 5, 5, "a"), (2, 6, 6, "b")];
+    let mut reads = vec![read(0, 0, both, softirqs), read(1, 0, both, softirqs)];
+    reads.extend((0..4).map(|attempt| read(2, attempt, &both[..1], &torn)));
+    reads.push(read(3, 0, &both[..1], softirqs));
+    let wanted = Wanted { kinds: BTreeMap::from([(Kind::Irq, MS), (Kind::Softirq, MS)]), ..wanted() };
+    let trace = replay(reads, &wanted, HostFacts::default(), 0, None).unwrap().unwrap();
+    assert_eq!(trace.meta.lines[1].last_sample, Some(1));
+    let gone: Vec<_> = (0..trace.meta.finals.len()).filter(|&at| trace.meta.finals.line[at] == 1).collect();
+    assert!(gone.iter().all(|&at| trace.meta.finals.sample[at] == 1), "{:?}", trace.meta.finals);
+    assert_eq!(warnings(&trace, WarningType::UnreadableText)[0].first_sample, 2);
+}
+
+#[test]
 fn a_sample_whose_text_contradicts_itself_each_time_is_missed_with_a_warning() {
     let good = cpus(&[0, 1], |_| 10);
     let torn = good.replace("LOC:         10         10 ", "LOC:         10 ");

@@ -78,15 +78,45 @@ pub(super) const fn is_blank(byte: u8) -> bool {
 }
 
 /// Finds the rows of a text.
+///
+/// Under a header in the kernel's columns the counts have to be in them too. If several are not, or hardly any is, the
+/// text has been written or reformatted by somebody else, and blanks alone tell the counts; one row among others is
+/// damaged.
 pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Table, ParseError> {
+    let error = match scan(text, kind, path, true) {
+        Ok(table) => return Ok(table),
+        Err(error) => error,
+    };
+    let Ok(table) = scan(text, kind, path, false) else { return Err(error) };
+    let whole = || table.rows.iter().filter(|row| row.cells.len() == table.cpus.len());
+    let is_in_columns = |row: &&Row| match row.ends {
+        // The label of an IPI may take the place of the blank before its first count.
+        Ends::Strided(first_end) => first_end - row.fields.start == STRIDE || text[row.label.clone()].starts_with(b"IPI"),
+        Ends::Listed(_) => false,
+    };
+    let in_columns = whole().filter(is_in_columns).count();
+    match whole().count() - in_columns {
+        0 => Err(error),
+        1 if in_columns > 2 => Err(error),
+        _ => Ok(table),
+    }
+}
+
+/// Finds the rows of a text, whose counts are in the kernel's columns if its header is and `may_be_in_columns` is set.
+fn scan(text: &[u8], kind: TextKind, path: &str, may_be_in_columns: bool) -> Result<Table, ParseError> {
     let (mut begin, mut line) = (0, 1);
     let mut scan = Scan {
         text,
         kind,
         header_seen: false,
+        may_be_in_columns,
         ipi_width: None,
         // A cell takes a stride nearly everywhere: what follows allocates once.
-        found: Table { counts: Vec::with_capacity(text.len() / STRIDE + 1), in_columns: true, ..Table::default() },
+        found: Table {
+            counts: Vec::with_capacity(text.len() / STRIDE + 1),
+            in_columns: may_be_in_columns,
+            ..Table::default()
+        },
     };
     while begin < text.len() {
         match scan.line(begin) {
@@ -106,6 +136,7 @@ struct Scan<'a> {
     text: &'a [u8],
     kind: TextKind,
     header_seen: bool,
+    may_be_in_columns: bool,
     /// How far the first count of IPI rows ends after the colon: in one text, all alike.
     ipi_width: Option<usize>,
     found: Table,
@@ -136,6 +167,7 @@ impl Scan<'_> {
         self.header_seen = true;
         let bad = |BadHeader { offset, message }| Bad::new(begin + offset, message);
         Header { cpus: self.found.cpus, in_columns: self.found.in_columns } = read_header(line).map_err(bad)?;
+        self.found.in_columns &= self.may_be_in_columns;
         Ok(stop)
     }
 
