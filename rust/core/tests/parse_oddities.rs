@@ -271,7 +271,7 @@ fn a_chip_follows_a_count_without_a_blank_only_where_the_column_ends() {
 fn a_number_outside_its_column_is_an_error() {
     let outside = "a count that does not end where its column does";
     for header in ["           CPU0\n", ""] {
-        for row in ["  9:       12 45   XT-PIC  acpi", "  9:        12    XT-PIC  acpi", "LOC:        123    Local"] {
+        for row in ["  9:       12 45   XT-PIC  acpi", "  9:        12    XT-PIC  acpi", "LOC:       123    Local"] {
             assert_eq!(error(format!("{header}{row}\n")).2, outside, "{row}");
         }
     }
