@@ -67,7 +67,7 @@ impl TraceWriter {
         // A temporary file is its owner's alone; a trace has the rights of any new file.
         #[cfg(unix)]
         options.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = options.tempfile_in(folder).map_err(fail)?;
+        let file = options.tempfile_in(folder).map_err(|error| fail(plain(error)))?;
         let writer = properties()
             .and_then(|properties| ArrowWriter::try_new(file, schema::flat(), Some(properties)))
             .map_err(|error| fail(io_error(error)))?;
@@ -162,6 +162,12 @@ pub fn write_flat(
         writer.write_flat(&batch)?;
     }
     writer.finish(meta_json)
+}
+
+/// What the system said, without the name of the temporary file that its maker adds.
+fn plain(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>()?.raw_os_error());
+    inner.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn exists() -> io::Error {

@@ -110,6 +110,7 @@ struct State {
     /// Something came since the last batch.
     fresh: bool,
     ended: bool,
+    ended_ns: Option<i64>,
     error: Option<IrqtraceError>,
 }
 
@@ -305,7 +306,7 @@ impl Recording {
         let state = lock(&self.shared.state);
         let Some(store) = &state.store else { return Progress::default() };
         Progress {
-            elapsed_ns: self.shared.clock.now() - state.began,
+            elapsed_ns: state.ended_ns.unwrap_or_else(|| self.shared.clock.now()) - state.began,
             samples: u64::try_from(control.sample.load(Ordering::Relaxed) + 1).unwrap_or(0),
             reads: control.reads.load(Ordering::Relaxed),
             missed: control.missed.load(Ordering::Relaxed),
@@ -526,6 +527,7 @@ impl Collecting {
             }
         }
         state.ended = true;
+        state.ended_ns = Some(self.shared.clock.now());
         drop(state);
         self.shared.changed.notify_all();
     }

@@ -232,12 +232,15 @@ impl Sampler {
         let end = self.plan.last_sample.map_or(i64::MAX, |last| self.pacer.deadline(last).saturating_add(1));
         let now = now.min(end);
         let (stats, run) = (&mut self.stats, &mut self.missed_in_a_row);
-        self.pacer.next(now, |passed| {
+        let mut points = 0;
+        let due = self.pacer.next(now, |passed| {
             let run = &mut run[passed.group];
             *run = run.saturating_add_unsigned(passed.count);
             stats[passed.group].missed.add(passed.count, passed.first, passed.last, *run);
-            control.missed.fetch_add(passed.count, Ordering::Relaxed);
-        })
+            points = points.max(passed.count);
+        });
+        control.missed.fetch_add(points, Ordering::Relaxed);
+        due
     }
 
     /// At the end a block is made where none is free: the reader need not be quick any more.
@@ -261,7 +264,7 @@ impl Sampler {
             match self.plan.engines[engine].read(self.due[engine], &*self.clock, &mut self.readings[engine]) {
                 Ok(()) => self.unreadable[engine] = 0,
                 Err(EngineError::Unreadable(error)) => {
-                    groups &= !self.count_unreadable(engine, due.sample, control);
+                    groups &= !self.count_unreadable(engine, due.sample);
                     self.unreadable[engine] += 1;
                     if self.unreadable[engine] >= UNREADABLE_IN_A_ROW {
                         return Err(EngineError::Unreadable(error));
@@ -273,6 +276,7 @@ impl Sampler {
         }
         self.swap_if_full(groups, outlet);
         self.write_rows(due, groups, control);
+        control.missed.fetch_add(u64::from(!torn.is_empty()), Ordering::Relaxed);
         if let Some(block) = &mut self.block {
             block.events.append(&mut torn);
         }
@@ -353,19 +357,18 @@ impl Sampler {
         for (at, stats) in self.stats.iter_mut().enumerate() {
             if due.groups & (1 << at) != 0 {
                 stats.dropped.add(1, due.sample, due.sample, 0);
-                control.missed.fetch_add(1, Ordering::Relaxed);
             }
         }
+        control.missed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A text contradicted itself: its groups have no reading of this sample. Returns their bits.
-    fn count_unreadable(&mut self, engine: usize, sample: i64, control: &Control) -> u32 {
+    fn count_unreadable(&mut self, engine: usize, sample: i64) -> u32 {
         let mut groups = 0;
         for (at, plan) in self.plan.groups.iter().enumerate() {
             if plan.engine.0 == engine && self.due[engine] & (1 << plan.engine.1) != 0 {
                 groups |= 1 << at;
                 self.stats[at].unreadable.add(1, sample, sample, 0);
-                control.missed.fetch_add(1, Ordering::Relaxed);
             }
         }
         groups

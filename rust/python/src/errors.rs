@@ -35,7 +35,11 @@ fn raise(py: Python<'_>, error: IrqtraceError) -> PyResult<PyErr> {
         }
         IrqtraceError::Io { path, source } => Ok(match errno(&source) {
             // OSError itself chooses the subclass, and puts the path behind the text.
-            Some(errno) => PyOSError::new_err((errno, source.to_string(), path)),
+            Some(errno) => {
+                let said = source.to_string();
+                let said = said.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&said).to_owned();
+                PyOSError::new_err((errno, said, path.display().to_string()))
+            }
             None => PyOSError::new_err(message),
         }),
     }

@@ -1,7 +1,7 @@
 //! Chosen numbered lines by sysfs, and a look at the whole text now and then for new ones.
 
-use super::{Engine, EngineError, Reading, SysfsLines};
-use crate::parse::{Layout, TextKind, parse};
+use super::{Change, Engine, EngineError, Reading, SysfsLines};
+use crate::parse::{Incremental, Layout, TextKind, Update};
 use crate::select::Selection;
 use crate::source::{ProcText, TextSource};
 use crate::{Clock, Group, Line, MonoNs};
@@ -13,14 +13,26 @@ pub struct ChosenLines {
     selection: Selection,
     look_every_ns: i64,
     next_look_ns: Option<MonoNs>,
+    parser: Incremental,
     text: Vec<u8>,
+    changes: Vec<Change>,
 }
 
 impl ChosenLines {
     /// Reads `lines`, and every `look_every_ns` looks in `interrupts` for others that the selection takes.
     #[must_use]
     pub fn new(lines: SysfsLines, interrupts: ProcText, selection: Selection, look_every_ns: i64) -> Self {
-        Self { lines, interrupts, selection, look_every_ns, next_look_ns: None, text: Vec::new() }
+        let parser = Incremental::new(TextKind::Interrupts, interrupts.path());
+        Self {
+            lines,
+            interrupts,
+            selection,
+            look_every_ns,
+            next_look_ns: None,
+            parser,
+            text: Vec::new(),
+            changes: Vec::new(),
+        }
     }
 
     /// Adds the lines that have come. A text that cannot be read now is looked at the next time: the lines that are
@@ -29,10 +41,13 @@ impl ChosenLines {
         if self.interrupts.read(None, clock, &mut self.text).is_err() {
             return;
         }
-        let Ok(parsed) = parse(&self.text, TextKind::Interrupts, self.interrupts.path()) else { return };
+        let learned = matches!(self.parser.update(&self.text, &mut self.changes), Ok(Update::Learned { .. }));
+        if !learned {
+            return;
+        }
         let known = |line: &Line| self.lines.layout(0).lines.iter().any(|known| known.same_line(line));
-        let new: Vec<Line> =
-            parsed.layout.lines.into_iter().filter(|line| self.selection.takes(line) && !known(line)).collect();
+        let lines = self.parser.layout().lines.iter();
+        let new: Vec<Line> = lines.filter(|line| self.selection.takes(line) && !known(line)).cloned().collect();
         for line in new {
             // One that is gone again before its file could be opened was never there to be counted.
             let _ = self.lines.add(line);

@@ -28,7 +28,7 @@ pub(super) fn is_text_alone(after: &[u8], in_columns: bool) -> bool {
 pub(super) fn lost_count(after: &[u8]) -> Option<usize> {
     let gap = blanks(after);
     // The kernel puts up to seven blanks before the text, and one after counts without text.
-    if gap >= STRIDE {
+    if gap + 1 >= STRIDE {
         return Some(gap);
     }
     let word = &after[gap..][..after[gap..].iter().take_while(|&&byte| !is_blank(byte)).count()];
@@ -38,7 +38,7 @@ pub(super) fn lost_count(after: &[u8]) -> Option<usize> {
     let ends_column = column.len() == STRIDE && after.get(STRIDE).is_none_or(|&byte| is_blank(byte));
     let is_spoiled = match others {
         0 => has_digit(column),
-        1 => ends_column && (has_digit(column) || gap + 1 == STRIDE),
+        1 => ends_column && has_digit(column),
         _ => gap + word.len() == STRIDE && has_digit(word),
     };
     if is_spoiled {

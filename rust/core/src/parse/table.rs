@@ -91,7 +91,9 @@ pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Tabl
     let whole = || table.rows.iter().filter(|row| row.cells.len() == table.cpus.len());
     let is_in_columns = |row: &&Row| match row.ends {
         // The label of an IPI may take the place of the blank before its first count.
-        Ends::Strided(first_end) => first_end - row.fields.start == STRIDE || text[row.label.clone()].starts_with(b"IPI"),
+        Ends::Strided(first_end) => {
+            first_end - row.fields.start == STRIDE || text[row.label.clone()].starts_with(b"IPI")
+        }
         Ends::Listed(_) => false,
     };
     let in_columns = whole().filter(is_in_columns).count();
