@@ -50,6 +50,8 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
 class _Reads:
     """The reads around and inside a slice, a row per group."""
 
+    first: pl.DataFrame
+    """kind, engine, begun: the sample of the first read of the whole trace, if it lies before the slice's end."""
     before: pl.DataFrame
     """kind, engine, sample, time_ns, read_ns: the last read before the slice."""
     inside: pl.DataFrame
@@ -65,8 +67,9 @@ class _Reads:
 
 def _reads(flat: pl.LazyFrame, start: int, end: int) -> _Reads:
     reads = first_of_each_read(flat).select("sample", "time", "read_ns", *GROUP)
-    before, inside, last = pl.collect_all(
+    first, before, inside, last = pl.collect_all(
         [
+            reads.filter(pl.col("sample") < end).group_by(GROUP).agg(begun=pl.col("sample").first()),
             reads.filter(pl.col("sample") < start)
             .group_by(GROUP, maintain_order=True)
             .agg(
@@ -84,7 +87,7 @@ def _reads(flat: pl.LazyFrame, start: int, end: int) -> _Reads:
             flat.select("sample").tail(1),
         ]
     )
-    return _Reads(before, inside, last["sample"].to_list()[0] if len(last) else -1)
+    return _Reads(first, before, inside, last["sample"].to_list()[0] if len(last) else -1)
 
 
 def _group(group: GroupMeta, reads: _Reads, start: int, end: int) -> GroupMeta:
@@ -120,7 +123,8 @@ def _spans(flat: pl.LazyFrame, meta: Meta, reads: _Reads, end: int) -> pl.DataFr
     again = (
         entries.lazy()
         .join(known, on="line")
-        .filter(pl.col("sample") > pl.max_horizontal("first_sample", pl.col("sample").min().over(GROUP)))
+        .join(reads.first.lazy(), on=GROUP)
+        .filter(pl.col("sample") > pl.max_horizontal("first_sample", "begun"))
         .select(*CELL, span="sample")
         .sort("span")
         .collect()
