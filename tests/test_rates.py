@@ -53,6 +53,7 @@ def slow_rates(made: MadeTrace, every_ns: int, by: tuple[str, ...], *, dense: bo
                 keys.setdefault(key, set()).add(cell[0])
                 events[key] = events.get(key, 0) + delta
         due = [sample for sample in range(first, last + 1) if sample % step == 0]
+        due += [read.sample for read in reads]
         for window in sorted({sample * made.interval_ns // every_ns for sample in due}):
             inside = [read for read in reads if read.sample * made.interval_ns // every_ns == window]
             earlier = [read for read in reads if read.sample * made.interval_ns // every_ns < window]
@@ -64,7 +65,8 @@ def slow_rates(made: MadeTrace, every_ns: int, by: tuple[str, ...], *, dense: bo
                 row: Row = dict.fromkeys(COLUMNS)
                 if inside:
                     base = (before + earlier or inside)[-1] if before + earlier else inside[0]
-                    row = measured(base, inside, key, lines, by)
+                    there = [lines[line] for line in members if was_there(lines[line], window, every_ns, 10**6)]
+                    row = summed([measured(line, base, inside, reads, key, by) for line in there])
                 found[window, key] = row
     return [
         {"time": T0_NS + window * every_ns, **dict(zip(by, key, strict=True)), **row}
@@ -91,20 +93,46 @@ def was_there(line: MadeLine, window: int, every_ns: int, interval_ns: int) -> b
 
 
 def measured(
-    base: MadeRead, inside: list[MadeRead], key: tuple[Any, ...], lines: dict[int, MadeLine], by: tuple[str, ...]
+    line: MadeLine,
+    base: MadeRead,
+    inside: list[MadeRead],
+    reads: list[MadeRead],
+    key: tuple[Any, ...],
+    by: tuple[str, ...],
 ) -> Row:
-    end = inside[-1]
+    """One line in one window: between the later of the window's base and its own first read, and likewise its end."""
+    end, window_end = inside[-1], inside[-1]
+    begun = base
+    for read in reads:
+        if read.sample == line.first and line.first > base.sample:
+            begun = read
+        if read.sample == line.last and line.last < window_end.sample:
+            end = read
     count = sum(
-        delta for read in inside for (line, cpu), delta in read.deltas.items() if key_of(lines[line], cpu, by) == key
+        delta
+        for read in inside
+        for (number, cpu), delta in read.deltas.items()
+        if number == line.line and key_of(line, cpu, by) == key
     )
-    b0, e0, b1, e1 = base.begin, base.begin + base.length, end.begin, end.begin + end.length
+    b0, e0, b1, e1 = begun.begin, begun.begin + begun.length, end.begin, end.begin + end.length
     between = (b1 + e1 - b0 - e0) / 2
     return {
         "count": count,
         "rate": count / between * 1e9 if between > 0 else None,
         "rate_lo": count / (e1 - b0) * 1e9 if between > 0 else None,
         "rate_hi": count / (b1 - e0) * 1e9 if between > 0 and b1 > e0 else None,
+        "brief": (begun, end) != (base, window_end) and begun.begin >= end.begin,
     }
+
+
+def summed(lines: list[Row]) -> Row:
+    """What several lines have together; one of which a window holds a single read adds nothing."""
+    told = [line for line in lines if not line["brief"]]
+    row: Row = {"count": sum(line["count"] for line in lines)}
+    for column in COLUMNS[1:]:
+        values = [line[column] for line in told]
+        row[column] = None if not values or None in values else sum(values)
+    return row
 
 
 def as_rows(frame: pl.DataFrame, by: tuple[str, ...]) -> list[Row]:
@@ -129,31 +157,43 @@ def made_traces(draw: st.DrawFn) -> MadeTrace:
     """Two groups, one read more seldom; samples missed at random; lines that come and go; perhaps a continuation."""
     samples = draw(st.integers(1, 14))
     step = draw(st.sampled_from([1, 3]))
-    gone = draw(st.none() | st.integers(0, samples - 1))
-    came = 0 if gone is None else gone + 1
-    lines = [
-        MadeLine(0, "irq", "10", "a", last=gone),
-        MadeLine(1, "irq", "10", "b", first=came),
-        MadeLine(2, "irq", "9", "c"),
-        MadeLine(3, "softirq", "NET_RX", "NET_RX"),
-    ]
-    if gone is None:
-        lines.pop(1)
     every = {("irq", "proc"): 1, ("softirq", "proc"): step}
+    read_at = {
+        kind: [n for n in range(0, samples, every[kind, "proc"]) if draw(st.booleans()) or draw(st.booleans())]
+        for kind in ("irq", "softirq")
+    }
+    if draw(st.booleans()) and samples - 1 not in read_at["softirq"]:
+        # A last read ahead of its time.
+        read_at["softirq"].append(samples - 1)
+    seen = read_at["irq"]
+    lines = [MadeLine(2, "irq", "9", "c"), MadeLine(3, "softirq", "NET_RX", "NET_RX")]
+    if len(seen) > 1:
+        gone = draw(st.integers(0, len(seen) - 2))
+        came, left = sorted((draw(st.sampled_from(seen)), draw(st.sampled_from(seen))))
+        lines = [
+            MadeLine(0, "irq", "10", "a", last=seen[gone]),
+            MadeLine(1, "irq", "10", "b", first=seen[gone + 1]),
+            *lines,
+            MadeLine(4, "irq", "11", "d", first=came, last=None if left == seen[-1] else left),
+        ]
     reads: list[MadeRead] = []
     for kind in ("irq", "softirq"):
         earlier = 0
-        for sample in range(0, samples, every[kind, "proc"]):
-            if draw(st.booleans()) and draw(st.booleans()):
-                continue
+        for sample in read_at[kind]:
             begin = max(sample * 1_000_000 + draw(st.integers(0, 900_000)), earlier)
             length = draw(st.integers(0, 900_000))
             earlier = begin + length
-            present = [line for line in lines if line.kind == kind and line.first <= sample <= (line.last or 10**9)]
-            cells: list[Cell] = [
-                (line.line, cpu) for line in present if (line.last is None or sample <= line.last) for cpu in (0, 1)
+            present = [
+                line
+                for line in lines
+                if line.kind == kind and line.first <= sample and (line.last is None or sample <= line.last)
             ]
-            deltas = {cell: draw(st.sampled_from([0, 0, 1, 5])) for cell in cells}
+            cells: list[Cell] = [(line.line, cpu) for line in present for cpu in (0, 1)]
+            # A line has grown by nothing at its own first read.
+            first = {line.line: max(line.first, read_at[kind][0]) for line in present}
+            deltas = {
+                cell: 0 if 0 < first[cell[0]] == sample else draw(st.sampled_from([0, 0, 1, 5])) for cell in cells
+            }
             reads.append(MadeRead(kind, "proc", sample, begin, length, deltas))
     previous = []
     if draw(st.booleans()):
@@ -182,6 +222,47 @@ def test_no_rate_is_negative_infinite_or_nan_and_bounds_enclose_it(made: MadeTra
         assert all(math.isfinite(number) and number >= 0 for number in numbers)
         if len(numbers) == 3:
             assert row["rate_lo"] <= row["rate"] <= row["rate_hi"]
+
+
+def test_a_line_that_came_in_a_window_is_measured_from_its_own_first_read(make_trace: Callable[..., Trace]) -> None:
+    lines = [
+        MadeLine(0, "irq", "7", "eth0"),
+        MadeLine(1, "irq", "8", "eth1", first=5),
+        MadeLine(2, "irq", "9", "eth2", last=4),
+        MadeLine(3, "irq", "10", "eth3", first=9),
+    ]
+    reads = []
+    for n in range(10):
+        deltas: dict[Cell, int] = {(0, 0): n and 10}
+        deltas |= {(1, 0): 10 if n > 5 else 0} if n >= 5 else {(2, 0): n and 10}
+        deltas |= {(3, 0): 0} if n == 9 else {}
+        reads.append(MadeRead("irq", "proc", n, n * 1_000_000, 1_000, deltas))
+    trace = make_trace(MadeTrace(1_000_000, {("irq", "proc"): 1}, lines, reads))
+    frame = irqtrace.rates(trace, dense=True)
+    assert frame["count"].to_list() == [90, 40, 40, 0]
+    assert frame["rate"].to_list() == [10_000, 10_000, 10_000, None]
+    for row in frame.head(3).iter_rows(named=True):
+        span = row["count"] / 10 * 1e-3
+        assert row["rate_lo"] == pytest.approx(row["count"] / (span + 1e-6))
+        assert row["rate_hi"] == pytest.approx(row["count"] / (span - 1e-6))
+    together = irqtrace.rates(trace, by=())
+    assert together["rate"].to_list() == [30_000]
+    assert together["rate_hi"].to_list() == pytest.approx([frame["rate_hi"].sum()])
+    late = irqtrace.rates(trace.slice("6ms"), by="name").filter(name="eth1")
+    assert late["rate"].to_list() == [10_000]
+
+
+def test_a_last_read_ahead_of_its_time_is_counted_where_no_read_was_due(make_trace: Callable[..., Trace]) -> None:
+    line = MadeLine(0, "softirq", "NET_RX", "NET_RX")
+    reads = [MadeRead("softirq", "proc", n, n * 1_000_000, 1_000, {(0, 0): n and 4}) for n in (0, 5)]
+    reads.append(MadeRead("softirq", "proc", 8, 7_000_000, 1_000, {(0, 0): 6}))
+    trace = make_trace(MadeTrace(1_000_000, {("softirq", "proc"): 5}, [line], reads))
+    frame = irqtrace.rates(trace, "5ms")
+    assert frame["count"].to_list() == [0, 10]
+    assert frame["rate"].to_list() == [None, pytest.approx(10 / 7e-3)]
+    apart = irqtrace.rates(trace.slice("6ms"), "5ms")
+    assert (apart["count"].to_list(), apart["rate"].to_list()) == ([6], [pytest.approx(6 / 2e-3)])
+    assert irqtrace.rates(trace.slice("6ms"))["count"].to_list() == [6]
 
 
 def test_counts_of_windows_add_up_to_all_that_was_counted(make_trace: Callable[..., Trace]) -> None:

@@ -22,7 +22,9 @@ __all__ = ["rates"]
 
 BY = ("kind", "engine", "line", "irq", "name", "cpu", "host", "boot")
 WINDOW = (*GROUP, "window")
+STAY = ("came", "went")
 RATES = ("rate", "rate_lo", "rate_hi")
+EVER = 2**62
 
 
 def rates(
@@ -39,6 +41,12 @@ def rates(
     two saw the counters somewhere between its begin and its end. With those reads [b0, e0] and [b1, e1] the true rate
     lies in [count / (e1 - b0), count / (b1 - e0)]; ``rate`` divides by the time between their middles. Where nothing
     was read before, the first read of all is the base.
+
+    Nothing is claimed of a line before its own first read and after its own last: in the windows in which it came or
+    went, these are its base and its end. What `by` does not tell apart sums the counts, rates and bounds of its lines,
+    each over the time that the line was there, also where one took the place of another; a line of which no time lies
+    in the window adds nothing. A CPU that came or went is measured over the span of its line: in that window its rate
+    is the mean over all of the span, and the bounds are those of that mean and not of the rate while it was there.
 
     Args:
         trace: what was recorded.
@@ -63,21 +71,29 @@ def rates(
     by = _checked_by(by)
     windows = _Windows.checked(trace.info, every, by)
     flat, meta = trace.scan(), trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
-    counts, reads = pl.collect_all([_counts(flat, meta, windows, by), _reads(flat, windows)])
-    cells = counts.group_by(*GROUP, *_beside_group(by)).agg(events=pl.col("count").sum())
+    stays = _stays(windows, meta)
+    counts, reads, ends = pl.collect_all(
+        [_counts(flat, meta, windows, by, stays), _reads(flat, windows), _ends_of_stays(flat, stays)]
+    )
+    cells = counts.group_by(*GROUP, *STAY, *_beside_group(by)).agg(events=pl.col("count").sum())
     if not dense:
         had_events = pl.col("events").sum() > 0
         cells = cells.filter(had_events.over(by) if by else had_events)
-    key = [*WINDOW, *_beside_group(by)]
-    grid = cells.lazy().drop("events").join(windows.due(meta), on=GROUP)
+    key = [*WINDOW, *STAY, *_beside_group(by)]
+    # A last read ahead of its time may lie in a window in which its group was not due.
+    grid = pl.concat([windows.due(meta), reads.lazy().select(WINDOW)]).unique()
     rows = (
-        _present(grid, flat, meta, windows, by)
+        cells.lazy()
+        .drop("events")
+        .join(grid, on=GROUP)
+        .filter(windows.holds_a_part_of_stay())
         .join(counts.lazy(), on=key, how="left", nulls_equal=True)
         .join(_spans(reads.lazy(), meta), on=WINDOW, how="left")
         .with_columns(pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count"))
+        .pipe(_within_stay, ends.lazy())
         .with_columns(_rates())
         .group_by("window", *by)
-        .agg(pl.when(pl.col(column).is_not_null().all()).then(pl.col(column).sum()) for column in ("count", *RATES))
+        .agg(_sum_of("count"), *(_sum_of(column, but="brief") for column in RATES))
     )
     time = (windows.origin_ns + pl.col("window") * windows.every_ns).cast(TIME)
     return _ordered(rows, meta, by).select(time.alias("time"), *by, "count", *RATES).collect()
@@ -118,10 +134,27 @@ class _Windows:
             return pl.lit(0, dtype=pl.Int64).alias("window")
         return (pl.col("sample") * self.info.interval_ns // self.every_ns).alias("window")
 
+    def samples(self) -> tuple[int, int]:
+        """The first sample of the trace and the one after its last."""
+        info = self.info
+        first, after = ((ns - info.t0_ns) // info.interval_ns for ns in (info.begin_ns, info.end_ns))
+        return first, after
+
+    def holds_a_part_of_stay(self) -> pl.Expr:
+        """Whether a line that came and went at these samples was there at a grid point of the window."""
+        if self.whole:
+            return pl.lit(value=True)
+        # The first grid point in the window, and the first after it.
+        first, after = (
+            ((pl.col("window") + n) * self.every_ns + self.info.interval_ns - 1) // self.info.interval_ns
+            for n in (0, 1)
+        )
+        return (pl.col("came").fill_null(-EVER) < after) & (pl.col("went").fill_null(EVER) >= first)
+
     def due(self, meta: Meta) -> pl.LazyFrame:
         """kind, engine, window: a row for every window in which a read of the group was due."""
         info, parts = self.info, []
-        first, after = ((ns - info.t0_ns) // info.interval_ns for ns in (info.begin_ns, info.end_ns))
+        first, after = self.samples()
         for group in meta["groups"]:
             step = group["every"]
             due = range(-(-first // step) * step, after, step)
@@ -148,10 +181,58 @@ def _numbers(start: int, stop: int, step: int) -> pl.LazyFrame:
     return pl.LazyFrame().select(pl.int_range(start, stop, step, dtype=pl.Int64).alias("window"))
 
 
-def _counts(flat: pl.LazyFrame, meta: Meta, windows: _Windows, by: tuple[str, ...]) -> pl.LazyFrame:
-    """kind, engine, the other columns of by, window, count: what each window counted; zeros name what there is."""
-    rows = with_line(flat, meta) if "line" in by else flat.filter(pl.col("irq").is_not_null())
-    keys = (*GROUP, *_beside_group(by))
+def _stays(windows: _Windows, meta: Meta) -> pl.DataFrame:
+    """line, kind, engine, came, went: the samples of the first and last read of each line.
+
+    Null where the line was there before, when its group was read last, or the first grid point, and where it was still
+    there at the trace's last sample: most lines have neither, and share a span with all others of their group.
+    """
+    first, after = windows.samples()
+    previous = pl.DataFrame(
+        [(read["kind"], read["engine"], read["sample"]) for read in meta["previous"]],
+        schema={"kind": KIND, "engine": ENGINE, "previous": pl.Int64()},
+        orient="row",
+    )
+    came, went = pl.col("first_sample"), pl.col("last_sample")
+    return (
+        lines(meta)
+        .join(previous, on=GROUP, how="left", maintain_order="left")
+        .select(
+            "line",
+            *GROUP,
+            came=pl.when(came > pl.col("previous").fill_null(first)).then(came),
+            went=pl.when(went < after - 1).then(went),
+        )
+    )
+
+
+def _ends_of_stays(flat: pl.LazyFrame, stays: pl.DataFrame) -> pl.LazyFrame:
+    """kind, engine, sample, begin, end (ns): the reads that saw a line first or last."""
+    wanted = pl.concat([stays.select(*GROUP, sample=end) for end in STAY]).drop_nulls().unique()
+    if wanted.is_empty():
+        return pl.LazyFrame(schema={**wanted.schema, "begin": pl.Int64(), "end": pl.Int64()})
+    begin = pl.col("time").dt.epoch("ns")
+    return (
+        first_of_each_read(flat)
+        .select(*GROUP, "sample", begin=begin, end=begin + pl.col("read_ns"))
+        .join(wanted.lazy(), on=[*GROUP, "sample"], how="semi")
+    )
+
+
+def _counts(
+    flat: pl.LazyFrame, meta: Meta, windows: _Windows, by: tuple[str, ...], stays: pl.DataFrame
+) -> pl.LazyFrame:
+    """kind, engine, came, went, the other columns of by, window, count: what each window counted.
+
+    Zeros name what there is. Lines that came and went together are not told apart.
+    """
+    changing = stays.select(pl.any_horizontal(pl.col(STAY).is_not_null()).any()).item()
+    rows = with_line(flat, meta) if changing or "line" in by else flat.filter(pl.col("irq").is_not_null())
+    if changing:
+        rows = rows.join(stays.lazy().select("line", *STAY), on="line", how="left")
+    else:
+        rows = rows.with_columns(pl.lit(None, dtype=pl.Int64).alias(end) for end in STAY)
+    keys = (*GROUP, *STAY, *_beside_group(by))
     return rows.select(*keys, windows.of_sample(), "delta").group_by(*keys, "window").agg(count=pl.col("delta").sum())
 
 
@@ -205,34 +286,29 @@ def _rates() -> list[pl.Expr]:
     return [hz(between).alias("rate"), hz(e1 - b0).alias("rate_lo"), hz(b1 - e0).alias("rate_hi")]
 
 
-def _present(
-    grid: pl.LazyFrame, flat: pl.LazyFrame, meta: Meta, windows: _Windows, by: tuple[str, ...]
-) -> pl.LazyFrame:
-    """Of cells and windows, those in which at least one line of the cell was present."""
-    begin, end = (
-        (ns - windows.info.t0_ns) // windows.info.interval_ns for ns in (windows.info.begin_ns, windows.info.end_ns)
+def _within_stay(rows: pl.LazyFrame, ends: pl.LazyFrame) -> pl.LazyFrame:
+    """Moves b0 and e0 up to the line's own first read, b1 and e1 down to its last. Brief: no time is left of some."""
+    for sample in STAY:
+        of_line = ends.select(
+            *GROUP, pl.col("sample").alias(sample), **{f"{sample}_{edge}": edge for edge in ("begin", "end")}
+        )
+        rows = rows.join(of_line, on=[*GROUP, sample], how="left")
+    later, sooner = pl.col("came_begin") > pl.col("b0"), pl.col("went_begin") < pl.col("b1")
+    moved = rows.with_columns(
+        b0=pl.when(later).then("came_begin").otherwise("b0"),
+        e0=pl.when(later).then("came_end").otherwise("e0"),
+        b1=pl.when(sooner).then("went_begin").otherwise("b1"),
+        e1=pl.when(sooner).then("went_end").otherwise("e1"),
+        changed=(later | sooner).fill_null(value=False),
     )
-    stay = (pl.col("first_sample") <= begin) & (pl.col("last_sample").fill_null(end) >= end - 1)
-    known = lines(meta).select("line", "first_sample", "last_sample", stays=stay)
-    if windows.whole or known["stays"].all():
-        return grid
-    key = [*GROUP, *_beside_group(by)]
-    pairs = with_line(flat, meta).select(*{*key, "line"}).unique().join(known.lazy(), on="line")
-    staying = pairs.filter("stays").select(key).unique()
-    changing = pairs.join(staying, on=key, how="anti", nulls_equal=True)
-    # The samples of a window: the first grid point in it, and the first after it.
-    first, after = (
-        ((pl.col("window") + n) * windows.every_ns + windows.info.interval_ns - 1) // windows.info.interval_ns
-        for n in (0, 1)
-    )
-    there = (pl.col("first_sample") < after) & (pl.col("last_sample").fill_null(2**62) >= first)
-    return pl.concat(
-        [
-            grid.join(staying, on=key, how="semi", nulls_equal=True),
-            grid.join(changing, on=key, nulls_equal=True).filter(there).select(*key, "window").unique(),
-        ],
-        how="diagonal",
-    )
+    return moved.with_columns(brief=pl.col("changed") & (pl.col("b1") <= pl.col("b0")))
+
+
+def _sum_of(column: str, but: str | None = None) -> pl.Expr:
+    """The sum of a column, null where one of its values is, or where all rows are to be left out."""
+    left_out = pl.col(but) if but else pl.lit(value=False)
+    known = (pl.col(column).is_not_null() | left_out).all() & ~left_out.all()
+    return pl.when(known).then(pl.col(column).sum()).alias(column)
 
 
 def _ordered(rows: pl.LazyFrame, meta: Meta, by: tuple[str, ...]) -> pl.LazyFrame:

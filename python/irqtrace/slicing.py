@@ -11,7 +11,7 @@ from .frames import GROUP, first_of_each_read, lines, with_line
 from .schema import FLAT
 
 if TYPE_CHECKING:
-    from .meta import CountsMeta, GroupMeta, LineMeta, Meta
+    from .meta import CountsMeta, GroupMeta, LineMeta, Meta, PreviousMeta
 
 __all__ = ["cut"]
 
@@ -27,13 +27,14 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
     """
     reads = _reads(flat, start, end)
     spans = _spans(flat, meta, reads, end)
+    previous = _previous(meta, reads)
     part: Meta = {
         **meta,
-        "groups": [_group(group, reads, start, end) for group in meta["groups"]],
+        "groups": [_group(group, previous, reads, start, end) for group in meta["groups"]],
         "lines": _lines(meta, reads),
         "baselines": _baselines(spans),
         "finals": _finals(spans),
-        "previous": reads.before.to_dicts() or meta["previous"],  # type: ignore[typeddict-item]
+        "previous": previous,
         # What sampling a part took is not known.
         "cost": {"cpu_ns": 0, "wall_ns": 0, "reads": 0, "sleeps": 0, "spins": 0},
         "warnings": [
@@ -50,6 +51,8 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
 class _Reads:
     """The reads around and inside a slice, a row per group."""
 
+    first: pl.DataFrame
+    """kind, engine, begun: the sample of the first read of the whole trace, if it lies before the slice's end."""
     before: pl.DataFrame
     """kind, engine, sample, time_ns, read_ns: the last read before the slice."""
     inside: pl.DataFrame
@@ -65,8 +68,9 @@ class _Reads:
 
 def _reads(flat: pl.LazyFrame, start: int, end: int) -> _Reads:
     reads = first_of_each_read(flat).select("sample", "time", "read_ns", *GROUP)
-    before, inside, last = pl.collect_all(
+    first, before, inside, last = pl.collect_all(
         [
+            reads.filter(pl.col("sample") < end).group_by(GROUP).agg(begun=pl.col("sample").first()),
             reads.filter(pl.col("sample") < start)
             .group_by(GROUP, maintain_order=True)
             .agg(
@@ -84,16 +88,26 @@ def _reads(flat: pl.LazyFrame, start: int, end: int) -> _Reads:
             flat.select("sample").tail(1),
         ]
     )
-    return _Reads(before, inside, last["sample"].to_list()[0] if len(last) else -1)
+    return _Reads(first, before, inside, last["sample"].to_list()[0] if len(last) else -1)
 
 
-def _group(group: GroupMeta, reads: _Reads, start: int, end: int) -> GroupMeta:
-    before = reads.before.filter(kind=group["kind"], engine=group["engine"])["sample"].to_list()
-    inside = reads.of(group["kind"], group["engine"])
+def _previous(meta: Meta, reads: _Reads) -> list[PreviousMeta]:
+    """The last read of each group before the slice, which may be one before the trace."""
+    read: list[PreviousMeta] = reads.before.to_dicts()  # type: ignore[assignment]
+    known = {(group["kind"], group["engine"]) for group in read}
+    return read + [group for group in meta["previous"] if (group["kind"], group["engine"]) not in known]
+
+
+def _group(group: GroupMeta, previous: list[PreviousMeta], reads: _Reads, start: int, end: int) -> GroupMeta:
+    is_group = {"kind": group["kind"], "engine": group["engine"]}
+    before = [read["sample"] for read in previous if is_group.items() <= read.items()]
+    inside = reads.inside.filter(**is_group).to_dicts()
     first = max(start, before[0] + 1 if before else 0)
     due = len(range(-(-first // group["every"]), -(-min(end, reads.last_sample + 1) // group["every"])))
-    count = inside["reads"] if inside else 0
-    return {**group, "reads": count, "missed": max(0, due - count)}
+    count = inside[0]["reads"] if inside else 0
+    # A last read ahead of its time is at the next point of the grid, also of a group that is not due there.
+    ahead = int(bool(inside) and inside[0]["last_read"] % group["every"] != 0)
+    return {**group, "reads": count, "missed": max(0, due - (count - ahead))}
 
 
 def _lines(meta: Meta, reads: _Reads) -> list[LineMeta]:
@@ -120,7 +134,8 @@ def _spans(flat: pl.LazyFrame, meta: Meta, reads: _Reads, end: int) -> pl.DataFr
     again = (
         entries.lazy()
         .join(known, on="line")
-        .filter(pl.col("sample") > pl.max_horizontal("first_sample", pl.col("sample").min().over(GROUP)))
+        .join(reads.first.lazy(), on=GROUP)
+        .filter(pl.col("sample") > pl.max_horizontal("first_sample", "begun"))
         .select(*CELL, span="sample")
         .sort("span")
         .collect()
