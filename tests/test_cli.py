@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -20,9 +20,6 @@ from irqtrace.cli import main
 from irqtrace.display.text import harmless
 from made import MadeLine, MadeRead, MadeTrace, small_trace
 from test_trace import conserved
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RUN = [sys.executable, "-m", "irqtrace"]
 
@@ -182,6 +179,18 @@ def test_output_goes_to_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["quality", path, "--format", "csv", "-o", str(tmp_path / "q.csv")]) == 0
     assert pl.read_csv(tmp_path / "q.csv")["kind"].to_list() == ["irq", "arch", "softirq"]
     assert capsys.readouterr().out == ""
+
+
+def test_output_replaces_no_file_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(small_trace().save(tmp_path / "t.parquet"))
+    whole = Path(path).read_bytes()
+    for verb in ("quality", "rates"):
+        assert main([verb, path, "--format", "parquet", "-o", path]) == 1
+        assert "exists; --force replaces it" in capsys.readouterr().err
+        assert Path(path).read_bytes() == whole
+    assert main(["rates", path, "--format", "parquet", "-o", path, "--force"]) == 0
+    assert "rate" in pl.read_parquet(path).columns
+    assert list(tmp_path.iterdir()) == [Path(path)]
 
 
 def test_names_are_data_in_a_file_and_harmless_in_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
