@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from irqtrace._core import __version__
 from irqtrace.display.text import harmless
 from irqtrace.errors import IrqtraceError, IrqtraceWarning
+from irqtrace.files import is_panic
 
 from . import doctor, quality, rates, record, snapshot
 
@@ -56,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
         if os.environ.get("IRQTRACE_DEBUG"):
             raise
         print(f"irqtrace: {harmless(_said(error))}", file=sys.stderr)
@@ -72,7 +75,7 @@ def _before_dashes(arguments: list[str]) -> tuple[list[str], list[str] | None]:
     return arguments[:at], arguments[at + 1 :]
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     if isinstance(error, FileExistsError):
         return f"{error.filename}: exists; --force replaces it" if error.filename else f"{error}; --force replaces it"
     if isinstance(error, OSError) and not isinstance(error, IrqtraceError) and error.filename:
