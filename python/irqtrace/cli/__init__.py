@@ -14,6 +14,7 @@ from irqtrace.errors import IrqtraceError, IrqtraceWarning
 from irqtrace.files import is_panic
 
 from . import doctor, quality, rates, record, snapshot
+from .output import as_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 is success, 2 a request that makes no sense, 1 any other failure. With IRQTRACE_DEBUG set, errors come with their
     traceback.
     """
+    _replace_closed_streams()
     parser = argparse.ArgumentParser(
         prog="irqtrace",
         description="Samples the kernel's interrupt counters at sub-millisecond intervals.",
@@ -62,9 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if os.environ.get("IRQTRACE_DEBUG"):
             raise
-        print(f"irqtrace: {harmless(_said(error))}", file=sys.stderr)
+        notes = getattr(error, "__notes__", ())
+        said = "; ".join([as_options(_said(error)), *notes])
+        print(f"irqtrace: {harmless(said)}", file=sys.stderr)
         return USAGE if isinstance(error, ValueError) and not isinstance(error, IrqtraceError) else FAILURE
     return status
+
+
+def _replace_closed_streams() -> None:
+    """Gives what is printed somewhere to go where the shell has closed a stream (``>&-``)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - open to the end
 
 
 def _before_dashes(arguments: list[str]) -> tuple[list[str], list[str] | None]:
@@ -87,4 +98,4 @@ def _said(error: BaseException) -> str:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     if issubclass(category, IrqtraceWarning):
-        print(f"irqtrace: warning: {harmless(str(message))}", file=sys.stderr)
+        print(f"irqtrace: warning: {harmless(as_options(str(message)))}", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.console import RenderableType
 
-__all__ = ["add_format", "emit"]
+__all__ = ["add_format", "as_options", "emit"]
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -29,6 +30,11 @@ def add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print it (default: %(default)s)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write it there and not to standard output")
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
+
+
+def as_options(text: str) -> str:
+    """A sentence of the library with its parameters written as options of the command line."""
+    return re.sub(r"\bprocfs=(?=\S)", "--procfs ", text)
 
 
 def emit(
@@ -81,7 +87,7 @@ def _encoded(frame: pl.DataFrame, how: str, as_table: Callable[[pl.DataFrame, in
     if how == "table":
         screen = console()
         with screen.capture() as captured:
-            screen.print(as_table(frame, screen.width))
+            screen.print(as_table(frame, screen.width), crop=False)
         return captured.get().encode()
     if how == "csv":
         return frame.write_csv().encode()
