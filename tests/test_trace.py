@@ -463,6 +463,7 @@ def test_damaged_pages_are_said_to_be_damaged(tmp_path: Path) -> None:
         lambda trace: trace.info,
         lambda trace: trace.to_arrow(),
         lambda trace: trace.slice("1ms"),
+        lambda trace: trace.write(tmp_path / "copy.parquet", overwrite=True),
         irqtrace.rates,
         irqtrace.quality,
     ]

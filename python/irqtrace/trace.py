@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from . import _core, arrow, files, frames
 from .durations import duration_ns, duration_text
+from .errors import TraceFormatError
 from .info import Mark, TraceInfo, TraceWarning, trace_info, trace_marks, trace_warnings
 from .meta import Meta, parse_meta
 from .schema import DELTAS, SAMPLES
@@ -121,8 +122,16 @@ class Trace:
 
         Raises:
             FileExistsError: if it exists and ``overwrite`` is false.
+            TraceFormatError: if the file that the trace is read from is damaged.
         """
-        files.write(self._backing.arrow_stream(), json.dumps(self._meta), path, overwrite=overwrite)
+        try:
+            files.write(self._backing.arrow_stream(), json.dumps(self._meta), path, overwrite=overwrite)
+        except TraceFormatError as error:
+            if self._path is None:
+                raise
+            # What failed to be read comes through two layers of Arrow, with a traceback in its text.
+            reason = str(error).partition(" Detail: ")[0].rpartition("Unknown error: ")[2]
+            raise TraceFormatError(f"{self._path}: damaged: {reason}") from error
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The frame `deltas`, without a copy where the trace is in memory."""
