@@ -9,7 +9,7 @@ RUST := $(shell find rust -name target -prune -o -name '*.rs' -print -o -name Ca
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build record test test-rust test-python lint format bench fuzz clean
+.PHONY: build record test test-rust test-python lint format bench bench-tools fuzz clean
 
 build: .venv/built
 
@@ -43,9 +43,13 @@ format:
 BENCH_PACKAGES := rt-tests python3-linux-procfs
 
 bench: build
-	@dpkg -s $(BENCH_PACKAGES) >/dev/null 2>&1 || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \
-		{ apt-get update -q && apt-get install -q -y --no-install-recommends $(BENCH_PACKAGES); } || true
+	@dpkg -s $(BENCH_PACKAGES) >/dev/null 2>&1 || \
+		echo "some rows will be skipped; for all of them: apt-get install $(BENCH_PACKAGES), or make bench-tools as root"
 	$(BIN)/python bench/run.py
+
+bench-tools:
+	apt-get update -q
+	apt-get install -q -y --no-install-recommends $(BENCH_PACKAGES)
 
 fuzz:
 	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked

@@ -6,10 +6,11 @@ import csv
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -20,9 +21,6 @@ from irqtrace.cli import main
 from irqtrace.display.text import harmless
 from made import MadeLine, MadeRead, MadeTrace, small_trace
 from test_trace import conserved
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RUN = [sys.executable, "-m", "irqtrace"]
 
@@ -76,8 +74,8 @@ def test_a_recording_that_is_told_to_end_is_complete(fake_proc: Path, tmp_path: 
         "from irqtrace.cli import main\n"
         "from irqtrace.cli import record\n"
         "run = record.run_recording\n"
-        "def then(core, **options):\n"
-        "    run(core, started=lambda: os.kill(os.getpid(), int(sys.argv[1])), **options)\n"
+        "def then(*arguments, **options):\n"
+        "    run(*arguments, started=lambda: os.kill(os.getpid(), int(sys.argv[1])), **options)\n"
         "record.run_recording = then\n"
         "sys.exit(main(sys.argv[2:]))\n"
     )
@@ -184,6 +182,18 @@ def test_output_goes_to_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == ""
 
 
+def test_output_replaces_no_file_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(small_trace().save(tmp_path / "t.parquet"))
+    whole = Path(path).read_bytes()
+    for verb in ("quality", "rates"):
+        assert main([verb, path, "--format", "parquet", "-o", path]) == 1
+        assert "exists; --force replaces it" in capsys.readouterr().err
+        assert Path(path).read_bytes() == whole
+    assert main(["rates", path, "--format", "parquet", "-o", path, "--force"]) == 0
+    assert "rate" in pl.read_parquet(path).columns
+    assert list(tmp_path.iterdir()) == [Path(path)]
+
+
 def test_names_are_data_in_a_file_and_harmless_in_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = "eth0\x1b[2J\x07"
     reads = [MadeRead("irq", "proc", n, n * 1_000_000, 1_000, {(0, 0): n}) for n in range(3)]
@@ -214,9 +224,17 @@ def test_doctor_tells_what_can_be_sampled(fake_proc: Path, capsys: pytest.Captur
 
 def test_doctor_tells_what_is_masked(fake_proc: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (fake_proc / "interrupts").write_text("")
+    assert main(["doctor", "--procfs", str(fake_proc)]) == 0
+    said = capsys.readouterr().out
+    assert f"no   {fake_proc}/interrupts: it opens but reads empty" in said
+    assert "Nothing can be sampled" not in said
+    assert "--kinds softirq" in said
+    (fake_proc / "softirqs").unlink()
     assert main(["doctor", "--procfs", str(fake_proc)]) == 1
     said = capsys.readouterr().out
-    assert "NO   " in said
+    assert f"NO   {fake_proc}/softirqs: " in said
+    assert "--procfs " in said
+    assert "procfs=" not in said
     assert "Nothing can be sampled" in said
 
 
@@ -230,3 +248,43 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     assert running.stderr.read() == ""
     running.stderr.close()
     assert running.wait() == 141
+
+
+def test_a_table_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    running = started("quality", small_trace().save(tmp_path / "t.parquet"))
+    assert running.stdout is not None
+    running.stdout.close()
+    assert running.stderr is not None
+    assert running.stderr.read() == ""
+    running.stderr.close()
+    assert running.wait() == 141
+
+
+def test_a_closed_output_is_no_error(fake_proc: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    line = shlex.join([*RUN, "record", "5ms", "-o", str(path), "--procfs", str(fake_proc)])
+    done = subprocess.run(["/bin/sh", "-c", f"{line} >&-"], stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert conserved(open_trace(path))
+
+
+def test_a_command_that_cannot_be_run_leaves_no_trace(
+    fake_proc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, command = tmp_path / "t.parquet", tmp_path / "noshebang"
+    command.write_bytes(b"\x00\x01")
+    command.chmod(0o755)
+    assert main(["record", "-o", str(path), "--procfs", str(fake_proc), "--", str(command)]) == 126
+    assert capsys.readouterr().err.startswith(f"irqtrace: {command}: ")
+    assert not path.exists()
+
+
+def test_a_recording_that_breaks_off_says_where_it_is(
+    fake_proc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.parquet"
+    spoil = f"printf 'no text of the kernel' > {shlex.quote(str(fake_proc / 'interrupts'))}; sleep 60"
+    options = ["-o", str(path), "--procfs", str(fake_proc)]
+    assert main(["record", *options, "--", "timeout", "1", "sh", "-c", spoil]) == 1
+    assert f"what was read until then is in {path}" in capsys.readouterr().err
+    assert conserved(open_trace(path))

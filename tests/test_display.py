@@ -72,6 +72,16 @@ def test_a_table_fits_and_cuts_names_rather_than_numbers(width: int) -> None:
     assert "1,234" in lines[-1]
 
 
+def test_numbers_without_room_make_the_table_wider_and_are_not_cut() -> None:
+    rate = 123_456_789.0
+    frame = pl.DataFrame({"kind": ["softirq"], "name": ["a" * 99], "count": [10**15]} | {key: [rate] for key in "abc"})
+    screen = Console(file=io.StringIO(), width=40, color_system=None)
+    screen.print(frame_table(frame, 40), crop=False)
+    assert isinstance(screen.file, io.StringIO)
+    assert screen.file.getvalue().count("123,456,789") == 3
+    assert "1,000,000,000,000,000" in screen.file.getvalue()
+
+
 def test_many_cpus_are_told_by_the_busiest() -> None:
     frame = pl.DataFrame(
         {

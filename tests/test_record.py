@@ -148,3 +148,19 @@ def test_a_replay_into_a_file_is_the_replay_in_memory(tmp_path: Path) -> None:
         assert_frame_equal(getattr(opened, frame), getattr(memory, frame))
     assert_frame_equal(opened.frame(), memory.frame())
     assert_frame_equal(irqtrace.rates(opened, "5ms"), irqtrace.rates(memory, "5ms"))
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"irqs": [-1]}, ValueError),
+        ({"irqs": [2**40]}, ValueError),
+        ({"irqs": [1.5]}, TypeError),
+        ({"irqs": [True]}, TypeError),
+        ({"memory_limit": "1GB"}, TypeError),
+        ({"memory_limit": 1e9}, TypeError),
+    ],
+)
+def test_an_option_of_no_use_is_refused_in_words(options: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"{next(iter(options))} .*(number|glob)"):
+        irqtrace.record("1ms", **options)

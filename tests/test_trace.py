@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from polars.testing import assert_frame_equal
 
 import irqtrace
 from irqtrace import TraceFormatError, open_trace
-from irqtrace.schema import FLAT_ARROW
+from irqtrace.schema import ENGINES, FLAT_ARROW, KINDS
 from made import T0_NS, MadeLine, MadeRead, MadeTrace, small_trace
 
 if TYPE_CHECKING:
@@ -510,3 +511,84 @@ def test_a_file_that_lacks_a_column_is_damaged(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.parquet"):
         irqtrace.open_trace(tmp_path / "nowhere.parquet")
+
+
+def test_damaged_pages_are_said_to_be_damaged(tmp_path: Path) -> None:
+    whole = small_trace(samples=200).save(tmp_path / "t.parquet").read_bytes()
+    path = tmp_path / "damaged.parquet"
+    ways: list[Callable[[Trace], object]] = [
+        lambda trace: trace.deltas,
+        lambda trace: trace.samples,
+        lambda trace: trace.frame(),
+        lambda trace: trace.info,
+        lambda trace: trace.to_arrow(),
+        lambda trace: trace.slice("1ms"),
+        lambda trace: trace.write(tmp_path / "copy.parquet", overwrite=True),
+        irqtrace.rates,
+        irqtrace.quality,
+    ]
+    said = 0
+    for at in range(4, len(whole) // 2, len(whole) // 20):
+        path.write_bytes(whole[:at] + b"\xff" * 40 + whole[at + 40 :])
+        try:
+            trace = open_trace(path)
+        except TraceFormatError:
+            continue
+        for way in ways:
+            try:
+                way(trace)
+            except TraceFormatError as error:
+                assert str(error).startswith(f"{path}: damaged: ")  # noqa: PT017 - some damage hits nothing that is read
+                said += 1
+    assert said > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"lines": 5}, "lines"),
+        ({"interval_ns": "1ms"}, "interval_ns"),
+        ({"interval_ns": 0}, "interval_ns"),
+        ({"host": {"host": "a"}}, "host.boot"),
+        ({"baselines": {"line": [0], "cpu": ["x"], "sample": [0], "count": [0]}}, r"baselines.cpu\[0\]"),
+    ],
+)
+def test_a_description_with_wrong_types_is_damaged(tmp_path: Path, change: dict[str, Any], where: str) -> None:
+    made = small_trace()
+    path = tmp_path / "t.parquet"
+    meta = json.dumps(made.meta() | change)
+    pq.write_table(made.table().replace_schema_metadata({"irqtrace": meta}), path)
+    with pytest.raises(TraceFormatError, match=f"damaged: {where} "):
+        open_trace(path)
+
+
+def test_a_path_may_be_bytes(tmp_path: Path) -> None:
+    path = small_trace().save(tmp_path / "t.parquet")
+    assert open_trace(bytes(path)).info == open_trace(path).info
+
+
+def test_what_cannot_seek_is_named() -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+    with pytest.raises(OSError, match=f"save it as a file.*/dev/fd/{reading}"):
+        open_trace(f"/dev/fd/{reading}")
+    os.close(reading)
+
+
+@pytest.mark.parametrize("analysis", [irqtrace.rates, irqtrace.quality])
+@pytest.mark.parametrize("no_trace", ["t.parquet", pl.DataFrame(), None])
+def test_an_analysis_of_what_is_no_trace_names_open_trace(analysis: Any, no_trace: Any) -> None:  # noqa: ANN401
+    with pytest.raises(TypeError, match="open_trace"):
+        analysis(no_trace)
+
+
+def test_kinds_and_engines_stay_enums_through_arrow_and_tables_can_be_joined(
+    make_trace: Callable[..., Trace], fake_proc: Path
+) -> None:
+    live = irqtrace.record("5ms", procfs=fake_proc)
+    tables = [make_trace().to_arrow(), live.to_arrow(), live.slice("0s").to_arrow()]
+    for table in tables:
+        frame = pl.DataFrame(table)
+        assert (frame.schema["kind"], frame.schema["engine"]) == (pl.Enum(KINDS), pl.Enum(ENGINES))
+        assert table.schema.equals(FLAT_ARROW, check_metadata=True)
+    assert len(pa.concat_tables(tables)) == sum(map(len, tables))

@@ -75,7 +75,9 @@ def examine(procfs: str = "/proc", sysfs: str = "/sys") -> Findings:
             "sampling", good=False, needed=True, finding="this build of irqtrace cannot sample: that needs Linux"
         )
         return Findings((built,), (), {})
-    costs = _costs(procfs, sysfs)
+    costs, refused = _core.read_costs(procfs, sysfs)
+    texts = _texts(procfs, costs, refused)
+    costs = [cost for cost in costs if cost.path not in {check.subject for check in texts if not check.good}]
     shortest = {
         ",".join(kinds): interval
         for kinds in combinations(KINDS, 1)
@@ -83,33 +85,44 @@ def examine(procfs: str = "/proc", sysfs: str = "/sys") -> Findings:
     }
     if (everything := shortest_interval_ns(costs, KINDS)) is not None:
         shortest[",".join(KINDS)] = everything
-    return Findings((*_engines(procfs, sysfs), *_privileges(), *_machine()), costs, shortest)
+    return Findings((*texts, _chosen_lines(sysfs), *_privileges(), *_machine()), tuple(costs), shortest)
 
 
-def _costs(procfs: str, sysfs: str) -> tuple[_core.ReadCost, ...]:
-    # What cannot be read is said by the checks, one source at a time.
-    costs, _ = _core.read_costs(procfs, sysfs)
-    return tuple(costs)
-
-
-def _engines(procfs: str, sysfs: str) -> list[Check]:
-    checks = []
+def _texts(procfs: str, costs: list[_core.ReadCost], refused: list[str]) -> list[Check]:
+    """The kernel's two texts; either is enough to sample something."""
+    readable = {cost.path for cost in costs}
+    wrong: dict[str, str | None] = {}
     for name in ("interrupts", "softirqs"):
-        path = f"{procfs}/{name}"
-        try:
-            _core.snapshot(procfs, **{name: path})
-        except (IrqtraceError, OSError) as error:
-            checks.append(Check(path, good=False, needed=name == "interrupts", finding=str(error)))
+        path = os.path.join(procfs, name)  # noqa: PTH118 - as the core writes it
+        if path in readable:
+            wrong[path] = _unfit(name, path)
         else:
-            checks.append(Check(path, good=True, needed=name == "interrupts", finding="readable, no privilege needed"))
+            said = (sentence for sentence in refused if sentence.startswith(path))
+            wrong[path] = next(said, "cannot be read").removeprefix(f"{path}: ")
+    nothing = None not in wrong.values()
+    return [
+        Check(path, good=reason is None, needed=nothing, finding=reason or "readable, no privilege needed")
+        for path, reason in wrong.items()
+    ]
+
+
+def _unfit(name: str, path: str) -> str | None:
+    """Why a text that can be read cannot be understood."""
+    try:
+        _core.snapshot(**{name: path})
+    except (IrqtraceError, OSError) as error:
+        return str(error).removeprefix(f"{path}: ")
+    return None
+
+
+def _chosen_lines(sysfs: str) -> Check:
     per_line = next(Path(sysfs, "kernel/irq").glob("*/per_cpu_count"), None)
     finding = (
         "a few chosen lines (--irqs) are read on their own, which costs less"
         if per_line
         else "not here: chosen lines (--irqs) are read with all the others"
     )
-    checks.append(Check(f"{sysfs}/kernel/irq", good=per_line is not None, needed=False, finding=finding))
-    return checks
+    return Check(f"{sysfs}/kernel/irq", good=per_line is not None, needed=False, finding=finding)
 
 
 def _privileges() -> list[Check]:

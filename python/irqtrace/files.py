@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,23 +18,28 @@ from .meta import Meta, parse_meta
 from .schema import FLAT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["read_footer", "scan_flat", "write"]
+__all__ = ["collect", "is_panic", "read_footer", "reading", "scan_flat", "write"]
 
 _MAGIC = b"PAR1"
 _KEY = b"irqtrace"
 
 
-def read_footer(path: str | Path) -> Meta:
+def read_footer(path: str | bytes | Path) -> Meta:
     """What a trace file says about itself; only its end is read.
 
     Raises:
         FileNotFoundError: if there is no such file; other OSErrors likewise.
         TraceFormatError: if it is no trace, cut off, damaged, or written by a newer version.
     """
-    name = os.fspath(path)
+    name = os.fsdecode(path)
     with open(name, "rb") as file:  # noqa: PTH123 - errors then name the path as it was given
+        if not file.seekable():
+            raise OSError(
+                errno.ESPIPE, "a trace is read from its end, which this does not let; save it as a file", name
+            )
         begin = file.read(len(_MAGIC))
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - len(_MAGIC)))
@@ -60,6 +67,35 @@ def read_footer(path: str | Path) -> Meta:
 def scan_flat(path: str | Path) -> pl.LazyFrame:
     """The flat table of a trace file, lazily."""
     return flat_types(pl.scan_parquet(os.fspath(path), glob=False, hive_partitioning=False))
+
+
+@contextmanager
+def reading(path: str | None) -> Iterator[None]:
+    """Says of a trace file that it is damaged where Polars fails over what stands in it.
+
+    Some damage makes Polars panic, which is no Exception. None is a trace in memory, which nothing damages.
+
+    Raises:
+        TraceFormatError: with the path, in place of Polars' error.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if path is None or not (isinstance(error, pl.exceptions.PolarsError) or is_panic(error)):
+            raise
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise TraceFormatError(f"{path}: damaged: {reason}") from error
+
+
+def collect(lazy: pl.LazyFrame, path: str | None) -> pl.DataFrame:
+    """The frame of a query over the trace file of this path; None if it is in memory."""
+    with reading(path):
+        return lazy.collect()
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether Rust code panicked: each extension module has a class of its own for that."""
+    return type(error).__name__ == "PanicException"
 
 
 def write(flat: object, meta_json: str, path: str | Path, *, overwrite: bool) -> None:

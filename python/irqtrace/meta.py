@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypedDict, cast
+from functools import cache
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypedDict, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 from .errors import TraceFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["SCHEMA", "Meta", "parse_meta"]
 
@@ -145,4 +150,43 @@ def parse_meta(text: str | bytes, path: str) -> Meta:
     missing = Meta.__required_keys__ - meta.keys()
     if missing:
         raise TraceFormatError(f"{path}: the trace's description is damaged: it lacks {', '.join(sorted(missing))}")
+    if (wrong := _misfit(meta, Meta, "")) is not None:
+        raise TraceFormatError(
+            f"{path}: the trace's description is damaged: {wrong.lstrip('.')} is not what it should be"
+        )
+    if meta["interval_ns"] <= 0:
+        raise TraceFormatError(f"{path}: the trace's description is damaged: interval_ns is not above zero")
     return cast("Meta", meta)
+
+
+def _misfit(value: object, hint: Any, where: str) -> str | None:  # noqa: ANN401, PLR0911 - a type of typing
+    """Where a JSON value has not the type that it should have: ``.lines[3].irq``; None if it has."""
+    if hint is Any:
+        return None
+    if is_typeddict(hint):
+        if not isinstance(value, dict):
+            return where
+        inner = ((key, part, f"{where}.{key}") for key, part in _hints(hint).items())
+        return _first(where_ if key not in value else _misfit(value[key], part, where_) for key, part, where_ in inner)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is list:
+        if not isinstance(value, list):
+            return where
+        return _first(_misfit(item, arguments[0], f"{where}[{n}]") for n, item in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, dict):
+            return where
+        return _first(_misfit(item, arguments[1], f"{where}.{key}") for key, item in value.items())
+    if origin in {Union, UnionType}:
+        found = [_misfit(value, part, where) for part in arguments]
+        return None if None in found else max(map(str, found), key=len)
+    return None if type(value) is hint else where
+
+
+def _first(found: Iterable[str | None]) -> str | None:
+    return next((where for where in found if where is not None), None)
+
+
+@cache
+def _hints(typed_dict: type) -> dict[str, Any]:
+    return get_type_hints(typed_dict)

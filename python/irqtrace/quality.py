@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from .analysis import analysis
 from .frames import GROUP
 from .schema import ENGINE, KIND
 
@@ -18,6 +19,7 @@ __all__ = ["quality"]
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 
+@analysis
 def quality(trace: Trace) -> pl.DataFrame:
     """What was asked for and what was reached, per group; and what the sampler itself took.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from .analysis import analysis
 from .durations import Duration, duration_text, positive_ns
 from .frames import GROUP, LINE, first_of_each_read, lines, with_line
 from .schema import ENGINE, KIND, TIME
@@ -27,6 +28,7 @@ RATES = ("rate", "rate_lo", "rate_hi")
 EVER = 2**62
 
 
+@analysis
 def rates(
     trace: Trace,
     every: Duration | None = None,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from .durations import Duration, positive_ns
+from .errors import ParseError, SourceUnavailable
 from .settings import Kinds, Settings
 from .trace import Trace, memory_trace, open_trace
 
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["record", "run"]
 
-_STEP_S = 0.1
+STEP_S = 0.1
+"""How long a wait lasts at most, so that progress is shown and Ctrl-C is not kept waiting."""
 
 
 def record(
@@ -68,25 +71,35 @@ def record(
         procfs=procfs,
     )
     core = settings.sampler(duration_ns=duration_ns, path=path, overwrite=overwrite, stop_at_memory_limit=path is None)
-    run(core, progress=progress)
+    run(core, path, progress=progress)
     return memory_trace(core.trace()) if path is None else open_trace(path)
 
 
 def run(
     core: _core.Sampler,
+    path: str | Path | None,
     *,
     progress: Callable[[_core.Progress], None] | None = None,
     started: Callable[[], None] = lambda: None,
-    finished: Callable[[], bool] = lambda: False,
+    over: Callable[[], bool] | None = None,
 ) -> None:
-    """Samples until the sampler's own end, or until ``finished`` says so; the recording is complete in any case."""
+    """Samples until the sampler's own end or that which ``over`` tells; the recording is complete in any case.
+
+    ``over`` waits for a while, a tenth of a second or so, and says whether that is enough.
+    """
+    over = over or (lambda: core.wait(STEP_S))
     core.start()
     try:
         started()
-        while not core.wait(_STEP_S) and not finished():
+        while not over():
             if progress is not None:
                 progress(core.progress())
     finally:
-        core.stop()
+        try:
+            core.stop()
+        except (ParseError, SourceUnavailable) as error:
+            if path is not None and os.path.exists(path):  # noqa: PTH110 - a path of any type
+                error.add_note(f"what was read until then is in {os.fspath(path)}")
+            raise
     if progress is not None:
         progress(core.progress())

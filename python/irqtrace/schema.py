@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["ENGINES", "KINDS", "Kind"]
 
@@ -37,13 +40,20 @@ FLAT: dict[str, Any] = {
 }
 """The flat table, as Polars types."""
 
+
+def _enumeration(name: str, values: Sequence[str]) -> pa.Field:
+    """A dictionary of which all values are known: Polars reads their list from the metadata, and makes an Enum."""
+    known = "".join(f"{len(value)};{value}" for value in values)
+    return pa.field(name, pa.dictionary(pa.int8(), pa.string()), nullable=False, metadata={"_PL_ENUM_VALUES": known})
+
+
 FLAT_ARROW = pa.schema(
     [
         pa.field("sample", pa.int64(), nullable=False),
         pa.field("time", pa.timestamp("ns", "UTC"), nullable=False),
         pa.field("read_ns", pa.uint32(), nullable=False),
-        pa.field("engine", pa.dictionary(pa.int8(), pa.string()), nullable=False),
-        pa.field("kind", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+        _enumeration("engine", ENGINES),
+        _enumeration("kind", KINDS),
         pa.field("irq", pa.dictionary(pa.int32(), pa.string())),
         pa.field("name", pa.dictionary(pa.int32(), pa.string())),
         pa.field("cpu", pa.uint16()),

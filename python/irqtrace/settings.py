@@ -62,6 +62,7 @@ class Settings:
 
         Raises:
             ValueError: for one that makes no sense; the message names what would.
+            TypeError: for one of a type that makes no sense.
         """
         procfs = os.fspath(procfs)
         names: list[str] = _known(kinds) if kinds is not None else [*KINDS]
@@ -74,12 +75,14 @@ class Settings:
         _check_number("pin", pin, "a CPU's number", range(1 << 16))
         _check_number("fifo", fifo, "a real-time priority", range(1, 100))
         _check_number("dma_latency_us", dma_latency_us, "a latency in microseconds", range(1 << 31))
+        if type(memory_limit) is not int:
+            raise TypeError(f"memory_limit {memory_limit!r} is not a whole number of bytes, like 1 << 30")
         if memory_limit <= 0:
             raise ValueError(f"memory_limit {memory_limit} is not a number of bytes above zero")
         return cls(
             interval_ns=interval_ns,
             kinds=None if kinds is None else _kind_intervals(kinds, names, interval_ns, procfs),
-            irqs=None if irqs is None else (irqs,) if isinstance(irqs, str) else tuple(irqs),
+            irqs=None if irqs is None else _lines(irqs),
             pin=pin,
             fifo=fifo,
             lock_memory=lock_memory,
@@ -153,6 +156,16 @@ def shortest_interval_ns(costs: Iterable[_core.ReadCost], kinds: Iterable[str]) 
 def _check_number(name: str, value: int | None, what: str, allowed: range) -> None:
     if value is not None and value not in allowed:
         raise ValueError(f"{name} {value!r} is not {what}: {allowed[0]} to {allowed[-1]}")
+
+
+def _lines(irqs: Sequence[int | str]) -> tuple[int | str, ...]:
+    lines: tuple[int | str, ...] = (irqs,) if isinstance(irqs, str | int) else tuple(irqs)
+    for line in lines:
+        if isinstance(line, bool) or not isinstance(line, int | str):
+            raise TypeError(f"irqs holds {line!r}, which is neither a line's number nor a glob as 'eth0*'")
+        if isinstance(line, int) and not 0 <= line < 1 << 32:
+            raise ValueError(f"irqs holds {line}, which is no line's number: 0 to {(1 << 32) - 1}")
+    return lines
 
 
 def _known(kinds: Kinds) -> list[str]:

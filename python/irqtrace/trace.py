@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from . import _core, arrow, files, frames
 from .durations import duration_ns, duration_text
+from .errors import TraceFormatError
 from .info import Mark, TraceInfo, TraceWarning, trace_info, trace_marks, trace_warnings
 from .meta import Meta, parse_meta
 from .schema import DELTAS, SAMPLES
@@ -64,7 +65,7 @@ class Trace:
 
     def frame(self) -> pl.DataFrame:
         """The flat table, one row per change with everything in it: the table that a trace file holds."""
-        return self.scan().collect()
+        return files.collect(self.scan(), self._path)
 
     def scan(self) -> pl.LazyFrame:
         """The flat table, lazily: a trace of 100 GB stays on disk."""
@@ -111,7 +112,8 @@ class Trace:
                 f"{_iso(info.end_ns)}, which is {duration_text(info.duration_ns)}"
             )
         first, after = (-((info.t0_ns - ns) // info.interval_ns) for ns in (start_ns, end_ns))
-        return flat_trace(*cut(self.scan(), self._meta, first, after))
+        with files.reading(self._path):
+            return flat_trace(*cut(self.scan(), self._meta, first, after), self._path)
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the trace as a file that `open_trace` and any Parquet reader opens.
@@ -120,8 +122,16 @@ class Trace:
 
         Raises:
             FileExistsError: if it exists and ``overwrite`` is false.
+            TraceFormatError: if the file that the trace is read from is damaged.
         """
-        files.write(self._backing.arrow_stream(), json.dumps(self._meta), path, overwrite=overwrite)
+        try:
+            files.write(self._backing.arrow_stream(), json.dumps(self._meta), path, overwrite=overwrite)
+        except TraceFormatError as error:
+            if self._path is None:
+                raise
+            # What failed to be read comes through two layers of Arrow, with a traceback in its text.
+            reason = str(error).partition(" Detail: ")[0].rpartition("Unknown error: ")[2]
+            raise TraceFormatError(f"{self._path}: damaged: {reason}") from error
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The frame `deltas`, without a copy where the trace is in memory."""
@@ -141,8 +151,13 @@ class Trace:
     def _meta(self) -> Meta:
         return self._backing.meta
 
+    @property
+    def _path(self) -> str | None:
+        """The file that it is read from."""
+        return self._backing.path
 
-def open_trace(path: str | Path) -> Trace:
+
+def open_trace(path: str | bytes | Path) -> Trace:
     """Opens a trace file. Only its end is read; the rest when it is asked for.
 
     Args:
@@ -153,7 +168,9 @@ def open_trace(path: str | Path) -> Trace:
         TraceFormatError: if it is no trace, is truncated or damaged, or has a newer schema; the message says which.
     """
     meta = files.read_footer(path)
-    return flat_trace(files.scan_flat(os.path.abspath(path)), meta)  # noqa: PTH100 - a later chdir changes nothing
+    name = os.fsdecode(path)
+    table = files.scan_flat(os.path.abspath(name))  # noqa: PTH100 - a later chdir changes nothing
+    return flat_trace(table, meta, name)
 
 
 def memory_trace(core: _core.Trace) -> Trace:
@@ -161,9 +178,9 @@ def memory_trace(core: _core.Trace) -> Trace:
     return Trace(_Memory(core))
 
 
-def flat_trace(table: pl.LazyFrame, meta: Meta) -> Trace:
-    """The trace of a flat table and its description."""
-    return Trace(_Flat(table, meta))
+def flat_trace(table: pl.LazyFrame, meta: Meta, path: str | None = None) -> Trace:
+    """The trace of a flat table and its description, and the file that the table is read from."""
+    return Trace(_Flat(table, meta, path))
 
 
 class _ArrowStream(Protocol):
@@ -175,6 +192,8 @@ class _Backing(Protocol):
 
     @property
     def meta(self) -> Meta: ...
+    @property
+    def path(self) -> str | None: ...
     def ends(self) -> tuple[int, int]: ...
     def deltas(self) -> pl.DataFrame: ...
     def deltas_stream(self, trace: Trace) -> _ArrowStream: ...
@@ -186,6 +205,8 @@ class _Backing(Protocol):
 
 class _Memory:
     """In the core's own buffers, which its frames share."""
+
+    path = None
 
     def __init__(self, core: _core.Trace) -> None:
         self._core = core
@@ -223,26 +244,29 @@ class _Flat:
 
     table: pl.LazyFrame
     meta: Meta
+    path: str | None
 
     def ends(self) -> tuple[int, int]:
         sample = self.table.select("sample")
-        first, last = pl.collect_all([sample.head(1), sample.tail(1)])
+        with files.reading(self.path):
+            first, last = pl.collect_all([sample.head(1), sample.tail(1)])
         return _ends(first["sample"], last["sample"])
 
     def deltas(self) -> pl.DataFrame:
-        return frames.deltas(self.table, self.meta).collect()
+        return files.collect(frames.deltas(self.table, self.meta), self.path)
 
     def deltas_stream(self, trace: Trace) -> _ArrowStream:
         return trace.deltas
 
     def samples(self) -> pl.DataFrame:
-        return frames.samples(self.table, self.meta).collect()
+        return files.collect(frames.samples(self.table, self.meta), self.path)
 
     def flat(self) -> pl.LazyFrame:
         return self.table
 
     def arrow(self) -> pa.Table:
-        return arrow.flat_table(self.table)
+        with files.reading(self.path):
+            return arrow.flat_table(self.table)
 
     def arrow_stream(self) -> _ArrowStream:
         reader: _ArrowStream = arrow.flat_reader(self.table)

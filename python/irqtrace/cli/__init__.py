@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from irqtrace._core import __version__
 from irqtrace.display.text import harmless
 from irqtrace.errors import IrqtraceError, IrqtraceWarning
+from irqtrace.files import is_panic
 
 from . import doctor, quality, rates, record, snapshot
+from .output import as_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 is success, 2 a request that makes no sense, 1 any other failure. With IRQTRACE_DEBUG set, errors come with their
     traceback.
     """
+    _replace_closed_streams()
     parser = argparse.ArgumentParser(
         prog="irqtrace",
         description="Samples the kernel's interrupt counters at sub-millisecond intervals.",
@@ -56,12 +59,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
         if os.environ.get("IRQTRACE_DEBUG"):
             raise
-        print(f"irqtrace: {harmless(_said(error))}", file=sys.stderr)
+        notes = getattr(error, "__notes__", ())
+        said = "; ".join([as_options(_said(error)), *notes])
+        print(f"irqtrace: {harmless(said)}", file=sys.stderr)
         return USAGE if isinstance(error, ValueError) and not isinstance(error, IrqtraceError) else FAILURE
     return status
+
+
+def _replace_closed_streams() -> None:
+    """Gives what is printed somewhere to go where the shell has closed a stream (``>&-``)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - open to the end
 
 
 def _before_dashes(arguments: list[str]) -> tuple[list[str], list[str] | None]:
@@ -72,7 +86,7 @@ def _before_dashes(arguments: list[str]) -> tuple[list[str], list[str] | None]:
     return arguments[:at], arguments[at + 1 :]
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     if isinstance(error, FileExistsError):
         return f"{error.filename}: exists; --force replaces it" if error.filename else f"{error}; --force replaces it"
     if isinstance(error, OSError) and not isinstance(error, IrqtraceError) and error.filename:
@@ -84,4 +98,4 @@ def _said(error: Exception) -> str:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     if issubclass(category, IrqtraceWarning):
-        print(f"irqtrace: warning: {harmless(str(message))}", file=sys.stderr)
+        print(f"irqtrace: warning: {harmless(as_options(str(message)))}", file=sys.stderr)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
+from contextlib import suppress
 
-__all__ = ["Child"]
+__all__ = ["Child", "NotStarted"]
+
+
+class NotStarted(Exception):  # noqa: N818 - it reads as a statement
+    """A command that the system would not run; the message says which and why."""
 
 
 class Child:
@@ -18,15 +24,38 @@ class Child:
         self._stopped_by = 0
 
     def start(self) -> None:
-        """Starts it."""
-        self._process = subprocess.Popen(self._command)  # noqa: S603 - it is what the user asked to run
+        """Starts it.
+
+        Raises:
+            NotStarted: if the system refuses.
+        """
+        try:
+            self._process = subprocess.Popen(self._command)  # noqa: S603 - it is what the user asked to run
+        except OSError as error:
+            raise NotStarted(f"{self._command[0]}: {(error.strerror or str(error)).lower()}") from error
         if self._stopped_by:
             # The signal came while it was being started.
             self._process.send_signal(self._stopped_by)
 
-    def ended(self) -> bool:
-        """Whether it is over."""
-        return self._process is None or self._process.poll() is not None
+    def ended(self, timeout_s: float) -> bool:
+        """Waits for its end, and says whether it came."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return True
+        try:
+            end = os.pidfd_open(process.pid)
+        except (AttributeError, OSError):
+            # No pidfds here: Python then asks again and again.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout_s)
+        else:
+            try:
+                watch = select.poll()
+                watch.register(end, select.POLLIN)
+                watch.poll(timeout_s * 1_000)
+            finally:
+                os.close(end)
+        return process.poll() is not None
 
     def pass_on(self, number: int) -> None:
         """Hands it a signal that we got."""

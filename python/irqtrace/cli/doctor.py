@@ -11,7 +11,7 @@ from irqtrace.display.text import bytes_text, harmless, time_text
 from irqtrace.doctor import Findings, examine
 from irqtrace.durations import duration_text
 
-from .output import add_format, emit
+from .output import add_format, as_options, emit
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 def _print(screen: Console, findings: Findings) -> None:
     for check in findings.checks:
         sign = "yes" if check.good else "NO " if check.needed else "no "
-        line = Text(f"{sign}  {harmless(check.subject)}: {harmless(check.finding)}")
+        line = Text(f"{sign}  {harmless(check.subject)}: {harmless(as_options(check.finding))}")
         line.stylize("green" if check.good else "red" if check.needed else "yellow", 0, 3)
         screen.print(line)
     if findings.costs:
@@ -70,7 +70,8 @@ def _print(screen: Console, findings: Findings) -> None:
                     for cost in findings.costs
                 ),
                 screen.width,
-            )
+            ),
+            crop=False,
         )
     screen.print()
     if not findings.can_sample:

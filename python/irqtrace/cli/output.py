@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,15 +20,21 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.console import RenderableType
 
-__all__ = ["add_format", "emit"]
+__all__ = ["add_format", "as_options", "emit"]
 
 FORMATS = ("table", "csv", "json", "parquet")
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:
-    """The two options of every verb that prints a frame."""
+    """The options of every verb that prints a frame."""
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print it (default: %(default)s)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write it there and not to standard output")
+    parser.add_argument("--force", action="store_true", help="replace the file if it exists")
+
+
+def as_options(text: str) -> str:
+    """A sentence of the library with its parameters written as options of the command line."""
+    return re.sub(r"\bprocfs=(?=\S)", "--procfs ", text)
 
 
 def emit(
@@ -37,6 +46,7 @@ def emit(
 
     Raises:
         ValueError: for Parquet on a terminal.
+        FileExistsError: if the file to write exists and nothing says to replace it.
     """
     if options.output is None:
         if options.format == "parquet" and sys.stdout.isatty():
@@ -52,14 +62,32 @@ def emit(
             left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.buffer.flush()
     else:
-        Path(options.output).write_bytes(_encoded(frame, options.format, as_table))
+        _write(options.output, _encoded(frame, options.format, as_table), replace=options.force)
+
+
+def _write(name: str, data: bytes, *, replace: bool) -> None:
+    """Writes a file that appears under its name when it is complete."""
+    target = Path(os.path.realpath(name))
+    if target.exists() and not target.is_file():
+        # A device or a pipe takes what is written to it.
+        target.write_bytes(data)
+        return
+    if os.path.lexists(name) and not replace:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        partial.write_bytes(data)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, name) from error
+    partial.replace(target)
 
 
 def _encoded(frame: pl.DataFrame, how: str, as_table: Callable[[pl.DataFrame, int], RenderableType]) -> bytes:
     if how == "table":
         screen = console()
         with screen.capture() as captured:
-            screen.print(as_table(frame, screen.width))
+            screen.print(as_table(frame, screen.width), crop=False)
         return captured.get().encode()
     if how == "csv":
         return frame.write_csv().encode()

@@ -12,11 +12,12 @@ from irqtrace.display.summary import print_summary
 from irqtrace.display.table import console
 from irqtrace.display.text import bytes_text, harmless
 from irqtrace.durations import positive_ns
+from irqtrace.recording import STEP_S
 from irqtrace.recording import run as run_recording
 from irqtrace.settings import Settings
 from irqtrace.trace import open_trace
 
-from .child import Child
+from .child import Child, NotStarted
 from .progress import progress_shown
 from .signals import on_signals
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from irqtrace import _core
 
-NOT_FOUND = 127
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 
 def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -67,7 +68,12 @@ def run(options: argparse.Namespace) -> int:
         return NOT_FOUND
     duration_ns = None if options.duration is None else positive_ns(options.duration, "DURATION")
     core = _settings(options).sampler(duration_ns=duration_ns, path=options.output, overwrite=options.force)
-    status = _record(core, options, duration_ns, command)
+    try:
+        status = _record(core, options, duration_ns, command)
+    except NotStarted as error:
+        Path(options.output).unlink(missing_ok=True)
+        print(f"irqtrace: {harmless(str(error))}", file=sys.stderr)
+        return NOT_EXECUTABLE
     if not options.quiet:
         # What the command prints is its own; a summary in the middle of it would spoil it.
         screen = console(sys.stderr if command else sys.stdout)
@@ -84,12 +90,13 @@ def _record(
     if not command:
         stop = threading.Event()
         with on_signals(lambda _: stop.set()), progress_shown(duration_ns, quiet=options.quiet) as show:
-            run_recording(core, progress=show, finished=stop.is_set)
+            run_recording(core, options.output, progress=show, over=lambda: core.wait(STEP_S) or stop.is_set())
         return 0
     child = Child(command)
     with on_signals(child.pass_on):
         try:
-            run_recording(core, started=child.start, finished=child.ended)
+            # The end of the command ends the recording at once; the sampler's own end can wait.
+            run_recording(core, options.output, started=child.start, over=lambda: child.ended(STEP_S) or core.wait(0))
         finally:
             status = child.wait()
     return status

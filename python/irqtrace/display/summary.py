@@ -33,7 +33,7 @@ def print_summary(console: Console, trace: Trace) -> None:
     """All of it."""
     console.print(Text(headline(trace)))
     console.print()
-    console.print(busiest_table(trace, console.width))
+    console.print(busiest_table(trace, console.width), crop=False)
     console.print()
     print_quality(console, quality(trace))
     print_warnings(console, trace)
@@ -89,7 +89,7 @@ def print_quality(console: Console, frame: pl.DataFrame) -> None:
             facts[f"{what} {name}"] = partial(_time, f"{what}_{name}_ns")
     headings = [("quality", False), *((f"{row['kind']} ({row['engine']})", True) for row in groups)]
     rows = ([name, *map(fact, groups)] for name, fact in facts.items())
-    console.print(table(headings, rows, console.width))
+    console.print(table(headings, rows, console.width), crop=False)
     if groups and groups[0]["cpu_share"] is not None:
         own = groups[0]
         console.print()

@@ -26,14 +26,20 @@ _FILE_WIDTH = 400
 _GAP = 2
 """Blanks between columns."""
 
-_SHRINKING = {"name": 10, "finding": 20, "CPU: share": 8}
+_SHRINKING = {"name": 10, "finding": 20, "CPU: share": 8, "subject": 20}
 """The columns that may be cut, and how narrow they may get."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leaves it to the command: rich would end the process with a status of its own."""
+        raise BrokenPipeError
 
 
 def console(file: TextIO | None = None) -> Console:
     """Where tables go: as wide as the terminal, and uncut where there is none."""
     stream = sys.stdout if file is None else file
-    return Console(
+    return _Console(
         file=stream, width=None if stream.isatty() else _FILE_WIDTH, highlight=False, emoji=False, markup=False
     )
 
@@ -41,7 +47,8 @@ def console(file: TextIO | None = None) -> Console:
 def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], width: int) -> Table:
     """A table of ready texts that fits ``width``; each column is a heading and whether it holds numbers.
 
-    Numbers are never cut: where the room is short, names are.
+    Numbers are never cut: where the room is short, names are, then headings are folded, and what still finds no room
+    makes the table wider; print it with ``crop=False``.
     """
     texts = [[harmless(cell) for cell in row] for row in rows]
     headings = [harmless(heading) for heading, _ in columns]
@@ -53,9 +60,21 @@ def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], wi
             cut = min(over, max(widths[at] - narrowest, 0))
             widths[at] -= cut
             over -= cut
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, _GAP - 1))
+    for at, (_, numbers) in enumerate(columns):
+        if numbers and over > 0:
+            cut = min(over, max(widths[at] - max((cell_len(row[at]) for row in texts), default=0), 0))
+            widths[at] -= cut
+            over -= cut
+    needed = sum(widths) + _GAP * (len(widths) - 1) if over > 0 else None
+    made = Table(width=needed, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, _GAP - 1))
     for (_, numbers), heading, fits in zip(columns, headings, widths, strict=True):
-        made.add_column(heading, justify="right" if numbers else "left", no_wrap=True, overflow="ellipsis", width=fits)
+        made.add_column(
+            Text(heading, no_wrap=False, overflow="fold"),
+            justify="right" if numbers else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            width=max(fits, 1),
+        )
     for row in texts:
         made.add_row(*map(Text, row))
     return made
