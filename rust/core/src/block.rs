@@ -1,7 +1,7 @@
 //! What moves from the sampler to its reader: columns of rows, whole reads, and what happened besides.
 
 use crate::meta::Cost;
-use crate::{Line, MonoNs};
+use crate::{Line, MonoNs, WarningType};
 
 /// Some whole reads and their cells. Its memory is taken before sampling begins and goes round between sampler and
 /// reader.
@@ -128,14 +128,16 @@ pub enum Event {
         /// Why it does not follow.
         why: Indirect,
     },
-    /// Lines that print more numbers than there are CPUs to give them to.
-    ExtraNumbers {
+    /// Something that a person must know of a line of a new layout.
+    Odd {
         /// The sample.
         sample: i64,
         /// Index of the group.
         group: u8,
-        /// The lines.
-        lines: Vec<Line>,
+        /// What it is.
+        r#type: WarningType,
+        /// The line.
+        line: Box<Line>,
     },
     /// A text contradicted itself or its format for a whole sample.
     Unreadable {
@@ -165,7 +167,7 @@ impl Event {
     pub fn place(&self) -> (i64, u8) {
         match self {
             Self::Epoch(epoch) => (epoch.sample, epoch.group),
-            Self::Direct { sample, group, .. } | Self::ExtraNumbers { sample, group, .. } => (*sample, *group),
+            Self::Direct { sample, group, .. } | Self::Odd { sample, group, .. } => (*sample, *group),
             // After all reads of its sample.
             Self::Unreadable { sample, .. } => (*sample, u8::MAX),
         }

@@ -190,11 +190,9 @@ impl Ledger {
                     self.warn(WarningType::CountFell, Some(group), Some(line), sample, Some(below), None);
                 }
             }
-            Event::ExtraNumbers { sample, group, lines } => {
-                for line in lines {
-                    let key = self.lines.iter().rev().find(|known| known.line.same_line(line)).map(|known| known.id);
-                    self.warn(WarningType::ExtraNumbers, Some(*group), key, *sample, None, Some(line.irq.clone()));
-                }
+            Event::Odd { sample, group, r#type, line } => {
+                let key = self.lines.iter().rev().find(|known| known.line.same_line(line)).map(|known| known.id);
+                self.warn(*r#type, Some(*group), key, *sample, None, None);
             }
             Event::Unreadable { sample, error } => {
                 self.warn(WarningType::UnreadableText, None, None, *sample, None, Some(error.to_string()));

@@ -331,9 +331,8 @@ impl Sampler {
             let layout = || source.layout(local);
             let rows = self.trackers[at].apply(reading, layout, &mut self.keys, due.sample, block);
             if relearned {
-                let lines = source.extra_numbers(local);
-                if !lines.is_empty() {
-                    block.events.push(Event::ExtraNumbers { sample: due.sample, group, lines });
+                for (r#type, line) in source.oddities(local) {
+                    block.events.push(Event::Odd { sample: due.sample, group, r#type, line: Box::new(line) });
                 }
             }
             let took_ns = read_ns(window.begin, window.end);

@@ -16,7 +16,7 @@ pub use sysfs::{RefusedLine, SysfsLines};
 
 use crate::parse::Layout;
 use crate::source::ReadError;
-use crate::{Clock, Group, Line, ParseError, Window};
+use crate::{Clock, Group, Line, ParseError, WarningType, Window};
 
 pub use text::TextEngine;
 
@@ -56,8 +56,8 @@ pub trait Engine: Send {
     /// None of the readings is of use then, and the next successful one reports every cell.
     fn read(&mut self, due: u32, clock: &dyn Clock, readings: &mut [Reading]) -> Result<(), EngineError>;
 
-    /// Lines of the group's last layout that print more numbers than there are CPUs to give them to.
-    fn extra_numbers(&self, _group: usize) -> Vec<Line> {
+    /// Lines of the group's last layout of which a person must know something, asked for when it was learned.
+    fn oddities(&self, _group: usize) -> Vec<(WarningType, Line)> {
         Vec::new()
     }
 }

@@ -5,7 +5,7 @@ use crate::parse::{Cell, Incremental, Layout, TextKind, Update};
 use crate::select::Selection;
 use crate::source::ReadError;
 use crate::source::TextSource;
-use crate::{Clock, EngineName, Group, Kind, Line, ParseError, Window};
+use crate::{Clock, EngineName, Group, Kind, Line, ParseError, WarningType, Window};
 
 /// How often a text that contradicts itself is read again before its sample counts as missed: a CPU that comes or goes
 /// between two chunks of one read takes far less time than that.
@@ -252,9 +252,10 @@ impl<S: TextSource> Engine for TextEngine<S> {
         Ok(())
     }
 
-    fn extra_numbers(&self, group: usize) -> Vec<Line> {
+    fn oddities(&self, group: usize) -> Vec<(WarningType, Line)> {
         let kind = self.groups[group].kind;
-        self.extra_numbers().filter(|line| line.kind == kind && self.selection.takes(line)).cloned().collect()
+        let odd = self.extra_numbers().filter(|line| line.kind == kind && self.selection.takes(line));
+        odd.map(|line| (WarningType::ExtraNumbers, line.clone())).collect()
     }
 }
 
