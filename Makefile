@@ -18,13 +18,15 @@ record: build
 
 test: test-rust test-python lint
 
+# Without their default features the crates have no Linux part. The whole workspace is named each time, since for a part of
+# it cargo would compile all that it depends on once more.
 test-rust:
 	$(CARGO) test --workspace --locked
-	$(CARGO) test -p irqtrace-core --no-default-features --locked
+	$(CARGO) test --workspace --no-default-features --locked
 
 # The same extension without its Linux part, for the test that a laptop can open traces.
-test-python: build target/portable/debug/lib_core.so
-	IRQTRACE_PORTABLE_CORE=target/portable/debug/lib_core.so $(BIN)/pytest
+test-python: build target/portable/lib_core.so
+	IRQTRACE_PORTABLE_CORE=target/portable/lib_core.so $(BIN)/pytest
 
 lint: build
 	$(CARGO) fmt --all --check
@@ -73,6 +75,7 @@ clean:
 	VIRTUAL_ENV=$(abspath .venv) $(BIN)/maturin develop --release --locked
 	touch $@
 
-target/portable/debug/lib_core.so: $(RUST)
-	$(CARGO) build -p irqtrace-python --no-default-features --locked --target-dir target/portable
-	touch $@
+target/portable/lib_core.so: $(RUST)
+	$(CARGO) build --workspace --no-default-features --locked
+	mkdir -p $(@D)
+	cp target/debug/lib_core.so $@

@@ -12,7 +12,6 @@ pub mod block;
 #[cfg(all(target_os = "linux", feature = "live"))]
 mod clock;
 mod config;
-#[cfg(all(target_os = "linux", feature = "live"))]
 mod costs;
 mod cpulist;
 pub mod engine;
@@ -46,8 +45,9 @@ mod warning;
 #[cfg(all(target_os = "linux", feature = "live"))]
 pub use clock::SystemClock;
 pub use config::Config;
+pub use costs::ReadCost;
 #[cfg(all(target_os = "linux", feature = "live"))]
-pub use costs::{ReadCost, read_costs};
+pub use costs::read_costs;
 pub use cpulist::{format_cpulist, parse_cpulist};
 pub use error::{ConfigError, IrqtraceError, ParseError, SourceUnavailable, TraceFormatError};
 pub use host::HostFacts;
@@ -58,7 +58,7 @@ pub use meta::{
     CellColumns, Cost, GroupMeta, IrqChoice, LineMeta, META_KEY, Mark, Meta, Previous, SCHEMA_VERSION, Settings,
 };
 #[cfg(not(all(target_os = "linux", feature = "live")))]
-pub use not_live::{ReadCost, can_dma_latency, can_fifo, open, read_costs};
+pub use not_live::{can_dma_latency, can_fifo, open, read_costs};
 #[cfg(all(target_os = "linux", feature = "live"))]
 pub use os::{PrivilegeRequest, Privileges, can_dma_latency, can_fifo, check_pin};
 pub use record::{TraceWriter, write_flat};

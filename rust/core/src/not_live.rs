@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::recording::Recording;
 use crate::source::not_live;
-use crate::{Config, IrqtraceError, Kind, SourceUnavailable};
+use crate::{Config, IrqtraceError, ReadCost, SourceUnavailable};
 
 /// Cannot record.
 ///
@@ -14,23 +14,6 @@ use crate::{Config, IrqtraceError, Kind, SourceUnavailable};
 pub fn open(config: &Config) -> Result<Recording, IrqtraceError> {
     let Config { procfs, .. } = config;
     Err(not_live(&procfs.display().to_string()).into())
-}
-
-/// The cost of one read of one source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadCost {
-    /// What was read.
-    pub source: &'static str,
-    /// The file.
-    pub path: String,
-    /// The kinds that such a read serves.
-    pub kinds: &'static [Kind],
-    /// The length of the text.
-    pub bytes: usize,
-    /// The median, in nanoseconds.
-    pub median_ns: i64,
-    /// The longest, in nanoseconds.
-    pub worst_ns: i64,
 }
 
 /// Why nothing can be read.

@@ -4,22 +4,27 @@
 //! The sampler shares nothing with others but two lock-free rings of blocks and the atomics of [`Control`]. Everything
 //! else is between the collector and the reader, under a lock that the sampler never takes.
 
+mod collecting;
+mod sampling;
+
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use rtrb::RingBuffer;
 
 use crate::block::Block;
 use crate::engine::EngineError;
 use crate::ledger::{Counts, Facts};
-use crate::sampler::{Control, Outlet, Plan, Sampler};
+use crate::sampler::{Control, Plan};
 use crate::source::ReadError;
 use crate::store::Store;
 use crate::trace::Trace;
-use crate::{Clock, ConfigError, HostFacts, IrqtraceError, Settings, TraceWriter, WarningType};
+use crate::{Clock, ConfigError, HostFacts, IrqtraceError, Settings, TraceWriter};
+use collecting::Collecting;
+use sampling::Sampling;
 
 /// So many blocks go round between sampler and collector.
 const BLOCKS: usize = 8;
@@ -27,9 +32,6 @@ const BLOCKS: usize = 8;
 /// Room of a block for cells and for reads: at 1 kHz on a small machine, about a second's.
 const BLOCK_CELLS: usize = 16_384;
 const BLOCK_READS: usize = 4_096;
-
-/// How often the clocks are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a question about a running recording waits for the answer to be up to date.
 const CATCH_UP_WITHIN: Duration = Duration::from_millis(250);
@@ -359,178 +361,6 @@ fn spawn<T: Send + 'static>(
         help: "raise the limit of processes (ulimit -u)".to_owned(),
         source,
     })
-}
-
-/// What the sampler's thread needs.
-struct Sampling {
-    shared: Arc<Shared>,
-    plan: Plan,
-    prepare: Prepare,
-    full: Producer<Box<Block>>,
-    empty: Consumer<Box<Block>>,
-    tell: mpsc::Sender<Result<(i64, crate::ClockAnchor), IrqtraceError>>,
-}
-
-type Sampled = (Option<Box<Block>>, Result<(), EngineError>);
-
-impl Sampling {
-    fn run(self) -> Sampled {
-        let Self { shared, plan, prepare, full, empty, tell } = self;
-        let mut outlet = Rings { full, empty, collector: None, shared: &shared };
-        let privileges = match prepare() {
-            Ok(privileges) => privileges,
-            Err(error) => {
-                // The starting thread waits for this; were it gone, there would be nobody to tell.
-                let _ = tell.send(Err(error));
-                return (None, Ok(()));
-            }
-        };
-        let anchor = shared.clock.anchor();
-        let mut sampler = match Sampler::new(plan, shared.clock.clone(), anchor) {
-            Ok(sampler) => sampler,
-            Err(error) => {
-                let _ = tell.send(Err(error.into()));
-                return (None, Ok(()));
-            }
-        };
-        let _ = tell.send(Ok((sampler.t0(), anchor)));
-        let (block, result) = sampler.run(&mut outlet, &shared.control);
-        drop(privileges);
-        (Some(block), result)
-    }
-}
-
-/// The sampler's ends of the rings.
-struct Rings<'a> {
-    full: Producer<Box<Block>>,
-    empty: Consumer<Box<Block>>,
-    collector: Option<Thread>,
-    shared: &'a Shared,
-}
-
-impl Drop for Rings<'_> {
-    /// Nothing more comes, be it by a panic: the collector, which may be asleep, has to know.
-    fn drop(&mut self) {
-        self.shared.sampler_over.store(true, Ordering::Release);
-        self.wake();
-    }
-}
-
-impl Rings<'_> {
-    fn wake(&mut self) {
-        if self.collector.is_none() {
-            self.collector = self.shared.collector.try_lock().ok().and_then(|collector| collector.clone());
-        }
-        if let Some(collector) = &self.collector {
-            collector.unpark();
-        }
-    }
-}
-
-impl Outlet for Rings<'_> {
-    fn hand_over(&mut self, block: Box<Block>) {
-        // There are no more blocks than the ring has room for.
-        let _ = self.full.push(block);
-        self.wake();
-    }
-
-    fn take_empty(&mut self) -> Option<Box<Block>> {
-        self.empty.pop().ok()
-    }
-}
-
-/// What the collector's thread needs.
-struct Collecting {
-    shared: Arc<Shared>,
-    from_sampler: Consumer<Box<Block>>,
-    to_sampler: Producer<Box<Block>>,
-    sampler: Option<JoinHandle<Sampled>>,
-    memory_limit: usize,
-    stop_at_memory_limit: bool,
-}
-
-impl Collecting {
-    fn run(mut self) {
-        *lock(&self.shared.collector) = Some(thread::current());
-        let mut looked = Instant::now();
-        loop {
-            let over = self.shared.sampler_over.load(Ordering::Acquire);
-            self.take_blocks(over);
-            if looked.elapsed() >= LOOK_EVERY {
-                looked = Instant::now();
-                self.look_at_clocks();
-            }
-            if over {
-                break;
-            }
-            thread::park_timeout(LOOK_EVERY.saturating_sub(looked.elapsed()));
-        }
-        self.finish();
-    }
-
-    /// Takes in what the sampler handed over, as long as there is memory for it; all of it once the sampler is `over`.
-    fn take_blocks(&mut self, over: bool) {
-        while self.from_sampler.slots() > 0 {
-            let mut state = lock(&self.shared.state);
-            let Some(store) = &mut state.store else { return };
-            // A file takes the rows: the limit is for those that stay in memory.
-            if !store.has_file() && store.memory_bytes() >= self.memory_limit && !over {
-                if !self.stop_at_memory_limit {
-                    return;
-                }
-                if !self.shared.control.stop.swap(true, Ordering::Relaxed) {
-                    let detail = format!("{} MiB of rows", self.memory_limit >> 20);
-                    store.ledger.note(WarningType::MemoryLimit, detail);
-                }
-            }
-            let Ok(mut block) = self.from_sampler.pop() else { return };
-            if let Err(error) = store.add(&block) {
-                self.shared.control.stop.store(true, Ordering::Relaxed);
-                state.error.get_or_insert(error);
-            }
-            state.fresh = true;
-            drop(state);
-            block.clear();
-            let _ = self.to_sampler.push(block);
-            self.shared.changed.notify_all();
-        }
-    }
-
-    fn look_at_clocks(&self) {
-        let now = self.shared.clock.anchor();
-        if let Some(store) = &mut lock(&self.shared.state).store {
-            store.ledger.look_at_clocks(now);
-        }
-    }
-
-    /// The sampler has ended: takes in its last block, and completes the file.
-    fn finish(mut self) {
-        let sampled = self.sampler.take().and_then(|sampler| sampler.join().ok());
-        self.look_at_clocks();
-        let mut state = lock(&self.shared.state);
-        let State { store, error, .. } = &mut *state;
-        if let Some(store) = store {
-            let problem = match sampled {
-                Some((block, result)) => {
-                    let added = block.map_or(Ok(()), |block| store.add(&block));
-                    added.and(result.map_err(IrqtraceError::from)).err()
-                }
-                None => Some(ConfigError("the sampler's thread panicked".into()).into()),
-            };
-            if let Some(problem) = &problem {
-                store.ledger.note(WarningType::Incomplete, problem.to_string());
-            }
-            match error {
-                // The file could not be written: nothing of it is left behind.
-                Some(_) => store.abandon(),
-                None => *error = problem.or(store.finish().err()),
-            }
-        }
-        state.ended = true;
-        state.ended_ns = Some(self.shared.clock.now());
-        drop(state);
-        self.shared.changed.notify_all();
-    }
 }
 
 impl From<EngineError> for IrqtraceError {

@@ -185,9 +185,13 @@ impl Tracker {
 
     /// The layout as the next epoch's, each line with its key if the present epoch has it.
     fn next_epoch(&self, layout: &Layout) -> NextEpoch {
+        let (before, after) = (alike(self.lines.iter().map(|(_, line)| line)), alike(&layout.lines));
         let keys: HashMap<_, u32> = self.lines.iter().map(|(key, line)| (identity(line), *key)).collect();
+        // Of lines that are alike nothing says which one came or went: none of them is taken for one of before.
+        let key =
+            |line| keys.get(&identity(line)).copied().filter(|_| before.get(&plain(line)) == after.get(&plain(line)));
         NextEpoch {
-            lines: layout.lines.iter().map(|line| (keys.get(&identity(line)).copied(), line.clone())).collect(),
+            lines: layout.lines.iter().map(|line| (key(line), line.clone())).collect(),
             cells: layout.cells.clone(),
         }
     }
@@ -291,6 +295,23 @@ struct NextEpoch {
 /// What makes two rows one line, besides the group.
 fn identity(line: &Line) -> (&str, &str, Option<&str>, Option<u64>) {
     (&line.irq, &line.name, line.chip.as_deref(), line.hwirq)
+}
+
+/// Label and name without the ordinal that tells lines apart which are alike.
+fn plain(line: &Line) -> (&str, &str) {
+    match line.name.rsplit_once(" #") {
+        Some((name, ordinal)) if ordinal.parse::<u32>().is_ok() => (&line.irq, name),
+        _ => (&line.irq, &line.name),
+    }
+}
+
+/// How many lines there are of each label and name.
+fn alike<'a>(lines: impl IntoIterator<Item = &'a Line>) -> HashMap<(&'a str, &'a str), usize> {
+    let mut alike = HashMap::new();
+    for line in lines {
+        *alike.entry(plain(line)).or_default() += 1;
+    }
+    alike
 }
 
 fn cpu_column(cpu: Option<u16>) -> u16 {

@@ -270,10 +270,9 @@ fn a_chip_follows_a_count_without_a_blank_only_where_the_column_ends() {
 #[test]
 fn a_number_outside_its_column_is_an_error_where_other_rows_are_in_theirs() {
     let outside = "a count that does not end where its column does";
-    let others: String = (1..4).map(|irq| format!("  {irq}:          5   XT-PIC  other{irq}\n")).collect();
     for header in ["           CPU0\n", ""] {
         for row in ["  9:       12 45   XT-PIC  acpi", "  9:        12    XT-PIC  acpi", "LOC:         123   Local"] {
-            assert_eq!(error(format!("{header}{others}{row}\n")).2, outside, "{row}");
+            assert_eq!(error(format!("{header}  1:          5   XT-PIC  i8042\n{row}\n")).2, outside, "{row}");
         }
     }
 }

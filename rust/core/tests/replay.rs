@@ -193,6 +193,30 @@ fn the_final_count_of_a_cell_that_fell_is_the_kernels_own() {
     assert_eq!(trace.meta.finals.count, [90]);
 }
 
+#[test]
+fn of_lines_that_are_alike_none_takes_the_counts_of_another_that_went() {
+    let text = |counts: &[u64]| {
+        let rows: String = counts.iter().map(|count| format!("IPI: {count:>10}   Empty interrupts\n")).collect();
+        format!("           CPU0       \nLOC:          7   Local timer interrupts\n{rows}")
+    };
+    let trace = record(&[&text(&[5, 900]), &text(&[6, 903]), &text(&[905]), &text(&[907])]);
+    let rows: Vec<_> = grown(&trace).into_iter().map(|(sample, irq, _, delta)| (sample, irq, delta)).collect();
+    let row = |sample, irq: &str, delta| (sample, irq.to_owned(), delta);
+    assert_eq!(
+        rows,
+        [row(1, "IPI", 1), row(1, "IPI", 3), row(3, "IPI", 2)],
+        "nothing is claimed for the change itself"
+    );
+    let spans: Vec<_> = trace.meta.lines.iter().map(|line| (line.line.name.as_str(), line.last_sample)).collect();
+    let empty = "Empty interrupts";
+    assert_eq!(
+        spans,
+        [("Local timer interrupts", None), (empty, Some(1)), ("Empty interrupts #2", Some(1)), (empty, None)]
+    );
+    assert_eq!(warnings(&trace, WarningType::CountFell).len(), 0);
+    assert_conserved(&trace);
+}
+
 /// A text with the CPUs of `ids`, one device line and one arch line whose counts are those of the CPUs.
 fn cpus(ids: &[u16], count: impl Fn(u16) -> u64) -> String {
     let header: String = ids.iter().map(|id| format!("CPU{id:<8}")).collect();

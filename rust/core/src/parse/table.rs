@@ -79,9 +79,9 @@ pub(super) const fn is_blank(byte: u8) -> bool {
 
 /// Finds the rows of a text.
 ///
-/// Under a header in the kernel's columns the counts have to be in them too. If several are not, or hardly any is, the
-/// text has been written or reformatted by somebody else, and blanks alone tell the counts; one row among others is
-/// damaged.
+/// Under a header in the kernel's columns the counts have to be in them too. If those of several rows are not, or those
+/// of no row are, the text has been written or reformatted by somebody else, and blanks alone tell the counts; one row
+/// among others is damaged.
 pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Table, ParseError> {
     let error = match scan(text, kind, path, true) {
         Ok(table) => return Ok(table),
@@ -99,7 +99,7 @@ pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Tabl
     let in_columns = whole().filter(is_in_columns).count();
     match whole().count() - in_columns {
         0 => Err(error),
-        1 if in_columns > 2 => Err(error),
+        1 if in_columns > 0 => Err(error),
         _ => Ok(table),
     }
 }
