@@ -69,6 +69,7 @@ class MadeTrace:
             "irqtrace": "0.1.0",
             "interval_ns": self.interval_ns,
             "t0_ns": T0_NS,
+            "span": None,
             "groups": [self._group(group, every) for group, every in self.every.items()],
             "anchors": [{"mono_ns": 0, "real_ns": T0_NS, "boot_ns": 0, "raw_ns": 0, "bracket_ns": 80}],
             "host": {

@@ -285,7 +285,7 @@ def test_the_whole_is_a_part_of_itself(make_trace: Callable[..., Trace]) -> None
     trace = make_trace()
     part = trace.slice()
     unknown = {"cpu_ns": 0, "wall_ns": 0, "reads": 0, "sleeps": 0, "spins": 0}
-    assert part._meta == {**trace._meta, "cost": unknown}
+    assert part._meta == {**trace._meta, "span": [0, 40], "cost": unknown}
     for frame in ("deltas", "samples", "lines"):
         assert_frame_equal(getattr(part, frame), getattr(trace, frame))
 
@@ -360,6 +360,36 @@ def test_a_last_read_ahead_of_its_time_is_one_more_than_was_due(make_trace: Call
     assert trace.samples["late_ns"].min() == -800_000
     assert conserved(trace)
     assert conserved(trace.slice("3ms"))
+
+
+def test_a_part_is_of_all_the_samples_that_were_asked_for_also_where_they_were_missed(
+    make_trace: Callable[..., Trace],
+) -> None:
+    line = MadeLine(0, "irq", "7", "eth0")
+    reads = [MadeRead("irq", "proc", n, n * 1_000_000, 1_000, {(0, 0): n and 4}) for n in (0, 1, 2, 3, 8, 9)]
+    trace = make_trace(MadeTrace(1_000_000, {("irq", "proc"): 1}, [line], reads))
+    part = trace.slice("4ms", "9ms")
+    for again in (part, part.slice(), part.slice("-1h", "1h")):
+        assert (again.info.begin_ns - T0_NS, again.info.duration) == (4_000_000, timedelta(milliseconds=5))
+        assert [(group.reads, group.missed) for group in again.info.groups] == [(1, 4)]
+        assert irqtrace.rates(again, "1ms")["count"].to_list() == [None] * 4 + [4]
+    unread = trace.slice("4ms", "7ms")
+    assert unread.info.duration == timedelta(milliseconds=3)
+    assert [(group.reads, group.missed) for group in unread.slice().info.groups] == [(0, 3)]
+    assert irqtrace.quality(unread)["missed_share"].to_list() == [1.0]
+
+
+def test_marks_at_the_ends_of_a_trace_stay_in_its_parts_there(make_trace: Callable[..., Trace]) -> None:
+    made = small_trace()
+    made.marks += [
+        {"sample": -1, "time_ns": T0_NS - 5, "text": "before"},
+        {"sample": 20, "time_ns": T0_NS + 20_400_000, "text": "between"},
+        {"sample": 39, "time_ns": T0_NS + 90_000_000, "text": "after"},
+    ]
+    trace = make_trace(made)
+    parts = [trace.slice(), trace.slice(None, "10ms"), trace.slice("10ms", "30ms"), trace.slice("30ms")]
+    told = [[mark.text for mark in part.marks] for part in parts]
+    assert told == [["before", "between", "after"], ["before"], ["between"], ["after"]]
 
 
 def test_a_part_names_only_lines_and_cells_that_were_there(make_trace: Callable[..., Trace]) -> None:

@@ -57,8 +57,8 @@ class TraceInfo:
         version: of the irqtrace that recorded it.
         interval_ns: the grid's interval.
         t0_ns: the grid's point 0.
-        begin_ns: the grid point of the first read.
-        end_ns: one interval after the grid point of the last read.
+        begin_ns: the grid point of the first read; of a part, the first that it is of, which may have been missed.
+        end_ns: one interval after the grid point of the last read, or after the last that a part is of.
         groups: what was read together, one each.
         cost: None for a part of a trace: what sampling a part took is not known.
     """
@@ -119,16 +119,17 @@ class Mark:
     text: str
 
 
-def trace_info(meta: Meta, first_sample: int, last_sample: int) -> TraceInfo:
-    """The facts of a trace whose reads are ``first_sample`` to ``last_sample``."""
+def trace_info(meta: Meta, first_read: int, last_read: int) -> TraceInfo:
+    """The facts of a trace whose reads are at the samples ``first_read`` to ``last_read``."""
     interval_ns, t0_ns = meta["interval_ns"], meta["t0_ns"]
+    first, after = meta["span"] or (first_read, last_read + 1)
     host = meta["host"]
     return TraceInfo(
         version=meta["irqtrace"],
         interval_ns=interval_ns,
         t0_ns=t0_ns,
-        begin_ns=t0_ns + first_sample * interval_ns,
-        end_ns=t0_ns + (last_sample + 1) * interval_ns,
+        begin_ns=t0_ns + first * interval_ns,
+        end_ns=t0_ns + after * interval_ns,
         groups=tuple(
             Group(group["kind"], group["engine"], group["every"] * interval_ns, group["reads"], group["missed"])
             for group in meta["groups"]

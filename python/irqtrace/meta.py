@@ -117,6 +117,7 @@ class Meta(TypedDict):
     irqtrace: str
     interval_ns: int
     t0_ns: int
+    span: list[int] | None
     groups: list[GroupMeta]
     anchors: list[dict[str, int]]
     host: HostMeta

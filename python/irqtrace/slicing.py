@@ -20,7 +20,7 @@ COUNTS = {"line": pl.UInt32(), "cpu": pl.UInt16(), "sample": pl.Int64(), "count"
 
 
 def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFrame, Meta]:
-    """The flat table and the description of the samples ``start <= sample < end``.
+    """The flat table and the description of the samples ``start <= sample < end``, which lie in the trace.
 
     The rows stay lazy. For the description the table is read once up to ``end``, because the count that a cell starts
     from is its baseline and all that it grew by before.
@@ -30,6 +30,7 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
     previous = _previous(meta, reads)
     part: Meta = {
         **meta,
+        "span": [start, end],
         "groups": [_group(group, previous, reads, start, end) for group in meta["groups"]],
         "lines": _lines(meta, reads),
         "baselines": _baselines(spans),
@@ -39,9 +40,6 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
         "cost": {"cpu_ns": 0, "wall_ns": 0, "reads": 0, "sleeps": 0, "spins": 0},
         "warnings": [
             warning for warning in meta["warnings"] if warning["first_sample"] < end and warning["last_sample"] >= start
-        ],
-        "marks": [
-            mark for mark in meta["marks"] if start <= (mark["time_ns"] - meta["t0_ns"]) // meta["interval_ns"] < end
         ],
     }
     return _rows(flat, meta, spans, reads, start, end), part
@@ -57,8 +55,6 @@ class _Reads:
     """kind, engine, sample, time_ns, read_ns: the last read before the slice."""
     inside: pl.DataFrame
     """kind, engine, first_read, time, read_ns (of the first read), last_read, reads."""
-    last_sample: int
-    """Of the whole trace; -1 if it has no read."""
 
     def of(self, kind: str, engine: str) -> dict[str, int] | None:
         """The row of ``inside`` of one group."""
@@ -68,7 +64,7 @@ class _Reads:
 
 def _reads(flat: pl.LazyFrame, start: int, end: int) -> _Reads:
     reads = first_of_each_read(flat).select("sample", "time", "read_ns", *GROUP)
-    first, before, inside, last = pl.collect_all(
+    first, before, inside = pl.collect_all(
         [
             reads.filter(pl.col("sample") < end).group_by(GROUP).agg(begun=pl.col("sample").first()),
             reads.filter(pl.col("sample") < start)
@@ -85,10 +81,9 @@ def _reads(flat: pl.LazyFrame, start: int, end: int) -> _Reads:
                 last_read=pl.col("sample").last(),
                 reads=pl.len(),
             ),
-            flat.select("sample").tail(1),
         ]
     )
-    return _Reads(first, before, inside, last["sample"].to_list()[0] if len(last) else -1)
+    return _Reads(first, before, inside)
 
 
 def _previous(meta: Meta, reads: _Reads) -> list[PreviousMeta]:
@@ -103,7 +98,7 @@ def _group(group: GroupMeta, previous: list[PreviousMeta], reads: _Reads, start:
     before = [read["sample"] for read in previous if is_group.items() <= read.items()]
     inside = reads.inside.filter(**is_group).to_dicts()
     first = max(start, before[0] + 1 if before else 0)
-    due = len(range(-(-first // group["every"]), -(-min(end, reads.last_sample + 1) // group["every"])))
+    due = len(range(-(-first // group["every"]), -(-end // group["every"])))
     count = inside[0]["reads"] if inside else 0
     # A last read ahead of its time is at the next point of the grid, also of a group that is not due there.
     ahead = int(bool(inside) and inside[0]["last_read"] % group["every"] != 0)

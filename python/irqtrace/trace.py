@@ -111,9 +111,18 @@ class Trace:
                 f"nothing of the trace lies between {start!r} and {end!r}: it goes from {_iso(info.begin_ns)} to "
                 f"{_iso(info.end_ns)}, which is {duration_text(info.duration_ns)}"
             )
+        start_ns, end_ns = max(start_ns, info.begin_ns), min(end_ns, info.end_ns)
         first, after = (-((info.t0_ns - ns) // info.interval_ns) for ns in (start_ns, end_ns))
         with files.reading(self._path):
-            return flat_trace(*cut(self.scan(), self._meta, first, after), self._path)
+            flat, meta = cut(self.scan(), self._meta, first, after)
+        # A mark is set at any time: the parts at the ends of a trace have those beyond its samples too.
+        lowest, highest = start_ns > info.begin_ns, end_ns < info.end_ns
+        meta["marks"] = [
+            mark
+            for mark in meta["marks"]
+            if (start_ns <= mark["time_ns"] or not lowest) and (mark["time_ns"] < end_ns or not highest)
+        ]
+        return flat_trace(flat, meta, self._path)
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the trace as a file that `open_trace` and any Parquet reader opens.

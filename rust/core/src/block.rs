@@ -39,6 +39,8 @@ pub struct ReadColumns {
 /// Columns of cells that changed.
 #[derive(Debug, Default)]
 pub struct DeltaColumns {
+    /// Index of the cell in the group's epoch.
+    pub cell: Vec<u32>,
     /// Key of the line.
     pub line: Vec<u32>,
     /// CPU id, or [`NO_CPU`](crate::NO_CPU).
@@ -207,7 +209,12 @@ impl Block {
                 late_ns: vec![1; reads],
                 rows: vec![1; reads],
             },
-            cells: DeltaColumns { line: vec![1; cells], cpu: vec![1; cells], delta: vec![1; cells] },
+            cells: DeltaColumns {
+                cell: vec![1; cells],
+                line: vec![1; cells],
+                cpu: vec![1; cells],
+                delta: vec![1; cells],
+            },
             events: Vec::with_capacity(64),
             stats: vec![GroupStats::default(); groups],
             cost: Cost::default(),
@@ -239,6 +246,7 @@ impl Block {
 
     /// Makes room for so many cells: it allocates only where a layout has outgrown the block.
     pub fn reserve(&mut self, cells: usize) {
+        self.cells.cell.reserve(cells);
         self.cells.line.reserve(cells);
         self.cells.cpu.reserve(cells);
         self.cells.delta.reserve(cells);
@@ -292,13 +300,15 @@ impl DeltaColumns {
 
     /// Keeps the first `cells` cells.
     pub fn truncate(&mut self, cells: usize) {
+        self.cell.truncate(cells);
         self.line.truncate(cells);
         self.cpu.truncate(cells);
         self.delta.truncate(cells);
     }
 
     /// Adds a cell.
-    pub fn push(&mut self, line: u32, cpu: u16, delta: i64) {
+    pub fn push(&mut self, cell: u32, line: u32, cpu: u16, delta: i64) {
+        self.cell.push(cell);
         self.line.push(line);
         self.cpu.push(cpu);
         self.delta.push(delta);

@@ -65,6 +65,8 @@ pub struct Ledger {
     /// The cost up to the last batch.
     cost_before: Cost,
     newest_sample: i64,
+    /// The newest sample when somebody took what there was.
+    taken: Option<i64>,
 }
 
 /// The present epoch of a group.
@@ -110,6 +112,7 @@ impl Ledger {
             cost: Cost::default(),
             cost_before: Cost::default(),
             newest_sample: -1,
+            taken: None,
         }
     }
 
@@ -157,9 +160,8 @@ impl Ledger {
             let state = &mut self.groups[group];
             if !begins {
                 for row in rows {
-                    if let Some(at) = state.find(block.cells.line[row], block.cells.cpu[row]) {
-                        state.counts[at] = state.counts[at].wrapping_add_signed(block.cells.delta[row]);
-                    }
+                    let count = &mut state.counts[block.cells.cell[row] as usize];
+                    *count = count.wrapping_add_signed(block.cells.delta[row]);
                 }
             }
             state.last = Some(Previous {
@@ -265,6 +267,9 @@ impl Ledger {
         let lines_went = old.lines.iter().filter(|key| !new.lines.contains(key)).map(line);
         let came: Vec<String> = new_cpus.difference(&old_cpus).map(cpu).chain(lines_came).collect();
         let went: Vec<String> = old_cpus.difference(&new_cpus).map(cpu).chain(lines_went).collect();
+        if came.is_empty() && went.is_empty() {
+            return "only in another order".to_owned();
+        }
         let parts = [(came, "came"), (went, "went")].into_iter().filter(|(what, _)| !what.is_empty());
         parts.map(|(what, verb)| format!("{} {verb}", shortened(&what))).collect::<Vec<_>>().join(", ")
     }
@@ -377,6 +382,7 @@ impl Ledger {
             irqtrace: env!("CARGO_PKG_VERSION").to_owned(),
             interval_ns: facts.interval_ns,
             t0_ns: facts.t0 + facts.anchor.real_ns - facts.anchor.mono_ns,
+            span: self.taken.map(|taken| [taken + 1, self.newest_sample + 1]),
             groups: self.groups.iter().zip(&facts.groups).map(group_meta).collect(),
             anchors: self.anchors.clone(),
             host: facts.host.clone(),
@@ -400,6 +406,7 @@ impl Ledger {
     /// The metadata of the rows so far, which somebody takes; the next trace continues it.
     pub fn take(&mut self) -> Meta {
         let meta = self.meta();
+        self.taken = Some(self.newest_sample);
         self.finals = CellColumns::default();
         self.baselines = CellColumns::default();
         self.warnings = Warnings::default();

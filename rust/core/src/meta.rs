@@ -23,6 +23,10 @@ pub struct Meta {
     pub interval_ns: i64,
     /// UTC of the grid's point 0, by the first anchor.
     pub t0_ns: i64,
+    /// The first sample that a part of a trace is of, and the one after its last; some of them may have been missed. `None`
+    /// for a whole one: its first and its last read tell.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub span: Option<[i64; 2]>,
     /// The groups, in the order of [`Group`]; a [`crate::Chunk`] refers to them by their place here.
     pub groups: Vec<GroupMeta>,
     /// The clocks; the first anchor makes `time` from the monotonic clock.

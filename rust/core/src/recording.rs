@@ -368,7 +368,9 @@ impl From<EngineError> for IrqtraceError {
         match error {
             EngineError::Unreadable(error) => Self::Parse(error),
             EngineError::Ended(ReadError::Unavailable(error)) => Self::Source(error),
-            EngineError::Ended(ReadError::End) => Self::Config(ConfigError("the captured texts have ended".into())),
+            EngineError::Ended(error @ (ReadError::Absent | ReadError::End)) => {
+                Self::Config(ConfigError(error.to_string()))
+            }
         }
     }
 }

@@ -26,8 +26,8 @@ pub struct CapturedRead {
     pub softirqs: Option<Vec<u8>>,
 }
 
-/// Samples captured texts in the place of the kernel's, each read taking the next text. Where a text contradicts
-/// itself, the next one is the second attempt of the same read. The recording ends when the texts of a file do.
+/// Samples captured texts in the place of the kernel's, each read taking the text of its time. Where a text contradicts
+/// itself, the next one is the second attempt of the same read. The recording ends with the texts.
 ///
 /// `real_offset_ns` is the wall clock's lead over the times of the windows. With a file, the trace is written to it and
 /// `None` returned.
@@ -46,15 +46,15 @@ pub fn replay(
     let clock = Arc::new(ManualClock::new(begin, real_offset_ns));
     let (mut interrupts, mut softirqs) = (Vec::new(), Vec::new());
     for CapturedRead { window, interrupts: first, softirqs: second } in reads {
-        interrupts.extend(first.map(|text| (window, text)));
-        softirqs.extend(second.map(|text| (window, text)));
+        interrupts.push((window, first));
+        softirqs.push((window, second));
     }
     let mut present: Vec<Line> = Vec::new();
     for (texts, kind, path) in
         [(&interrupts, TextKind::Interrupts, "interrupts"), (&softirqs, TextKind::Softirqs, "softirqs")]
     {
         // The first that can be read tells which lines there are; whether all can is for the sampler to find out.
-        let mut parsed = texts.iter().map(|(_, text)| parse(text, kind, path));
+        let mut parsed = texts.iter().filter_map(|(_, text)| Some(parse(text.as_ref()?, kind, path)));
         match parsed.next() {
             Some(Ok(first)) => present.extend(first.layout.lines),
             Some(Err(error)) => present.extend(parsed.find_map(Result::ok).ok_or(error)?.layout.lines),
@@ -68,7 +68,8 @@ pub fn replay(
         (interrupts, TextKind::Interrupts, "interrupts", &[Kind::Irq, Kind::Arch][..]),
         (softirqs, TextKind::Softirqs, "softirqs", &[Kind::Softirq][..]),
     ] {
-        if !texts.is_empty() && kinds.iter().any(|kind| selection.kinds.contains(kind)) {
+        let any = texts.iter().any(|(_, text)| text.is_some());
+        if any && kinds.iter().any(|kind| selection.kinds.contains(kind)) {
             let source = ReplayText::new(path, texts, Arc::clone(&clock));
             engines.push(Box::new(TextEngine::new(source, kind, selection.clone(), EngineName::Replay)));
         }

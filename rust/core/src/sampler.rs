@@ -106,6 +106,8 @@ pub struct Sampler {
     /// For each engine, a bit for each of its groups that is due.
     due: Vec<u32>,
     unreadable: Vec<u32>,
+    /// Engines that have nothing to read any more.
+    ended: Vec<bool>,
     stats: Vec<GroupStats>,
     /// For each group, how many of its points in a row have no reading up to now.
     missed_in_a_row: Vec<i64>,
@@ -134,10 +136,11 @@ impl Sampler {
             readings: plan.engines.iter().map(|e| e.groups().iter().map(|_| Reading::default()).collect()).collect(),
             due: vec![0; plan.engines.len()],
             unreadable: vec![0; plan.engines.len()],
+            ended: vec![false; plan.engines.len()],
             stats: vec![GroupStats::default(); plan.groups.len()],
             missed_in_a_row: vec![0; plan.groups.len()],
             cost: Cost::default(),
-            utc_offset_ns: anchor.real_ns - anchor.mono_ns,
+            utc_offset_ns: anchor.real_ns.saturating_sub(anchor.mono_ns),
             began,
             block: None,
             spare: None,
@@ -187,6 +190,7 @@ impl Sampler {
                     last_round = Some(self.last_round(due));
                 }
             }
+            let mut over = false;
             let result = match &mut last_round {
                 None if self.make_room(due.groups, outlet) => self.read_and_write(due, outlet, control),
                 None => {
@@ -197,7 +201,8 @@ impl Sampler {
                     // Ahead of the point, which their lateness then tells.
                     let groups = *far;
                     self.have_a_block();
-                    return self.read_and_write(Due { groups, ..due }, outlet, control);
+                    over = true;
+                    self.read_and_write(Due { groups, ..due }, outlet, control)
                 }
                 Some(LastRound { near, .. }) => {
                     *near &= !due.groups;
@@ -207,8 +212,11 @@ impl Sampler {
                 }
             };
             match result {
-                Err(EngineError::Ended(ReadError::End)) => return Ok(()),
+                Err(EngineError::Ended(ReadError::End)) => over = true,
                 result => result?,
+            }
+            if over {
+                return Ok(());
             }
             now = self.clock.now();
         }
@@ -261,10 +269,23 @@ impl Sampler {
             if self.due[engine] == 0 {
                 continue;
             }
+            if self.ended[engine] {
+                groups &= !self.groups_due(engine);
+                continue;
+            }
             match self.plan.engines[engine].read(self.due[engine], &*self.clock, &mut self.readings[engine]) {
                 Ok(()) => self.unreadable[engine] = 0,
+                Err(EngineError::Ended(ReadError::End)) => {
+                    self.ended[engine] = true;
+                    groups &= !self.groups_due(engine);
+                }
+                Err(EngineError::Ended(ReadError::Absent)) => {
+                    groups &= !self.groups_due(engine);
+                    self.count_absent(engine, due.sample);
+                }
                 Err(EngineError::Unreadable(error)) => {
-                    groups &= !self.count_unreadable(engine, due.sample);
+                    groups &= !self.groups_due(engine);
+                    self.count_unreadable(engine, due.sample);
                     self.unreadable[engine] += 1;
                     if self.unreadable[engine] >= UNREADABLE_IN_A_ROW {
                         return Err(EngineError::Unreadable(error));
@@ -280,7 +301,7 @@ impl Sampler {
         if let Some(block) = &mut self.block {
             block.events.append(&mut torn);
         }
-        Ok(())
+        if self.ended.iter().all(|&ended| ended) { Err(ReadError::End.into()) } else { Ok(()) }
     }
 
     /// Whether a read of these groups can be kept: it fits the block in hand, or there is a spare one to go on with.
@@ -336,7 +357,7 @@ impl Sampler {
                 }
             }
             let took_ns = read_ns(window.begin, window.end);
-            let time = window.begin + self.utc_offset_ns;
+            let time = window.begin.saturating_add(self.utc_offset_ns);
             block.reads.push(Read { sample: due.sample, time, read_ns: took_ns, group, late_ns, rows });
             let stats = &mut self.stats[at];
             stats.reads += 1;
@@ -361,16 +382,27 @@ impl Sampler {
         control.missed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A text contradicted itself: its groups have no reading of this sample. Returns their bits.
-    fn count_unreadable(&mut self, engine: usize, sample: i64) -> u32 {
-        let mut groups = 0;
-        for (at, plan) in self.plan.groups.iter().enumerate() {
-            if plan.engine.0 == engine && self.due[engine] & (1 << plan.engine.1) != 0 {
-                groups |= 1 << at;
-                self.stats[at].unreadable.add(1, sample, sample, 0);
-            }
+    /// The groups of an engine that are due, a bit each.
+    fn groups_due(&self, engine: usize) -> u32 {
+        let is_due = |plan: &GroupPlan| plan.engine.0 == engine && self.due[engine] >> plan.engine.1 & 1 == 1;
+        self.plan.groups.iter().enumerate().fold(0, |groups, (at, plan)| groups | u32::from(is_due(plan)) << at)
+    }
+
+    /// A text contradicted itself: its groups have no reading of this sample.
+    fn count_unreadable(&mut self, engine: usize, sample: i64) {
+        let groups = self.groups_due(engine);
+        for (_, stats) in self.stats.iter_mut().enumerate().filter(|(at, _)| groups >> at & 1 == 1) {
+            stats.unreadable.add(1, sample, sample, 0);
         }
-        groups
+    }
+
+    /// Nothing was captured at this sample: the engine's groups have no reading of it.
+    fn count_absent(&mut self, engine: usize, sample: i64) {
+        let groups = self.groups_due(engine);
+        for (at, stats) in self.stats.iter_mut().enumerate().filter(|(at, _)| groups >> at & 1 == 1) {
+            self.missed_in_a_row[at] += 1;
+            stats.missed.add(1, sample, sample, self.missed_in_a_row[at]);
+        }
     }
 
     /// Waits for the deadline; false if told to stop.

@@ -68,6 +68,11 @@ impl ManualClock {
         self.now.fetch_max(now, Ordering::SeqCst);
     }
 
+    /// Moves the clock back to `now`, as if what happened since had not.
+    pub(crate) fn undo_to(&self, now: MonoNs) {
+        self.now.store(now, Ordering::SeqCst);
+    }
+
     /// Steps the wall clock by `ns`.
     pub fn step(&self, ns: i64) {
         self.real_offset.fetch_add(ns, Ordering::SeqCst);

@@ -46,7 +46,7 @@ struct TrackedCell {
     cpu: u16,
     /// The highest count so far, wraps aside: growth is counted from here.
     mark: u64,
-    /// The kernel's last count: below the mark after a fall.
+    /// The kernel's last count: the mark, but after a fall.
     count: u64,
 }
 
@@ -57,29 +57,40 @@ enum Step {
 }
 
 impl TrackedCell {
-    fn is_below(&self, count: u64, elapsed_ns: u64) -> bool {
-        matches!(self.step(count, elapsed_ns), Step::Below(_))
+    fn fell(&self, count: u64, elapsed_ns: u64, kind: Kind) -> bool {
+        matches!(self.step(count, elapsed_ns, kind), Step::Below(_))
+    }
+
+    /// How far a count lies below the mark. What old x86 kernels print as CAL is a difference, and may fall through zero
+    /// to nearly 2^32; a numbered line is never taken to have done so.
+    fn below(&self, count: u64, kind: Kind) -> Option<u64> {
+        match count.checked_sub(self.mark) {
+            None => Some(self.mark - count),
+            Some(more) if kind != Kind::Irq && count < WRAP && more > WRAP / 2 => Some(WRAP - more),
+            Some(_) => None,
+        }
     }
 
     /// What a new count means. A count that fell has wrapped if the growth would then be one that a CPU can take in
     /// the time; else it fell.
-    fn step(&self, count: u64, elapsed_ns: u64) -> Step {
-        let had_fallen = self.count < self.mark;
-        if count >= self.mark {
+    fn step(&self, count: u64, elapsed_ns: u64, kind: Kind) -> Step {
+        let had_fallen = self.count != self.mark;
+        let Some(below) = self.below(count, kind) else {
             return Step::Grew(growth(count - self.mark), had_fallen.then_some(Indirect::Passed));
-        }
-        if !had_fallen && self.mark < WRAP {
+        };
+        if count < self.mark && !had_fallen && self.mark < WRAP {
             let wrapped = count + WRAP - self.mark;
-            if wrapped <= (1_u64 << 31).min(elapsed_ns / NS_PER_INTERRUPT) {
+            if wrapped <= (WRAP / 2).min(elapsed_ns / NS_PER_INTERRUPT) {
                 return Step::Grew(growth(wrapped), Some(Indirect::Wrapped));
             }
         }
-        Step::Below(if count < self.count { Indirect::Fell(self.mark - count) } else { Indirect::StillBelow })
+        let further = Some(below) > self.below(self.count, kind);
+        Step::Below(if further { Indirect::Fell(below) } else { Indirect::StillBelow })
     }
 
     /// Takes the count, and returns the delta and what is to be told.
-    fn take(&mut self, count: u64, elapsed_ns: u64) -> (i64, Option<Indirect>) {
-        let step = self.step(count, elapsed_ns);
+    fn take(&mut self, count: u64, elapsed_ns: u64, kind: Kind) -> (i64, Option<Indirect>) {
+        let step = self.step(count, elapsed_ns, kind);
         self.count = count;
         match step {
             Step::Grew(delta, why) => {
@@ -155,14 +166,15 @@ impl Tracker {
         if let Some(rank) = &self.rank {
             changes.sort_unstable_by_key(|change| rank[change.cell as usize]);
         }
-        if self.kind == Kind::Irq && changes.iter().any(|c| self.cells[c.cell as usize].is_below(c.count, elapsed_ns)) {
+        let kind = self.kind;
+        if kind == Kind::Irq && changes.iter().any(|c| self.cells[c.cell as usize].fell(c.count, elapsed_ns, kind)) {
             return false;
         }
         for change in changes {
             let cell = &mut self.cells[change.cell as usize];
-            let (delta, why) = cell.take(change.count, elapsed_ns);
+            let (delta, why) = cell.take(change.count, elapsed_ns, kind);
             if delta > 0 {
-                block.cells.push(cell.line, cell.cpu, delta);
+                block.cells.push(change.cell, cell.line, cell.cpu, delta);
             }
             if let Some(why) = why {
                 block.events.push(cell.direct(sample, self.group, change.cell, why));
@@ -185,13 +197,19 @@ impl Tracker {
 
     /// The layout as the next epoch's, each line with its key if the present epoch has it.
     fn next_epoch(&self, layout: &Layout) -> NextEpoch {
-        let (before, after) = (alike(self.lines.iter().map(|(_, line)| line)), alike(&layout.lines));
         let keys: HashMap<_, u32> = self.lines.iter().map(|(key, line)| (identity(line), *key)).collect();
-        // Of lines that are alike nothing says which one came or went: none of them is taken for one of before.
-        let key =
-            |line| keys.get(&identity(line)).copied().filter(|_| before.get(&plain(line)) == after.get(&plain(line)));
+        // Of lines that are alike nothing says which one came or went, nor of counts of unknown CPUs: where their number
+        // changed, none is taken for one of before.
+        let (alike_before, alike_now) = (alike(self.lines.iter().map(|(_, line)| line)), alike(&layout.lines));
+        let unknown_before = of_unknown_cpus(self.cells.iter().map(|cell| (cell.line, cell.cpu)));
+        let unknown_now = of_unknown_cpus(layout.cells.iter().map(|cell| (cell.line, cpu_column(cell.cpu))));
+        let key = |(at, line): (u32, &Line)| {
+            let key = *keys.get(&identity(line))?;
+            let alike = alike_before.get(&plain(line)) == alike_now.get(&plain(line));
+            (alike && unknown_before.get(&key) == unknown_now.get(&at)).then_some(key)
+        };
         NextEpoch {
-            lines: layout.lines.iter().map(|line| (key(line), line.clone())).collect(),
+            lines: (0..).zip(&layout.lines).map(|(at, line)| (key((at, line)), line.clone())).collect(),
             cells: layout.cells.clone(),
         }
     }
@@ -224,7 +242,7 @@ impl Tracker {
         let mut reset = vec![false; next.lines.len()];
         if self.kind == Kind::Irq {
             for ((cell, before), &count) in next.cells.iter().zip(&before).zip(counts) {
-                reset[cell.line as usize] |= before.is_some_and(|before| before.is_below(count, elapsed_ns));
+                reset[cell.line as usize] |= before.is_some_and(|before| before.fell(count, elapsed_ns, self.kind));
             }
         }
         let mut epoch = Epoch { group: self.group, sample, first_new: keys.next, ..Epoch::default() };
@@ -246,7 +264,7 @@ impl Tracker {
                 now.mark = before.mark;
                 now.count = before.count;
                 let why;
-                (delta, why) = now.take(count, elapsed_ns);
+                (delta, why) = now.take(count, elapsed_ns, self.kind);
                 let at = u32::try_from(cells.len()).unwrap_or(u32::MAX);
                 indirect.extend(why.map(|why| now.direct(sample, self.group, at, why)));
             }
@@ -261,7 +279,8 @@ impl Tracker {
             in_order.sort_unstable_by_key(|&cell| rank[cell]);
         }
         for cell in in_order {
-            block.cells.push(cells[cell].line, cells[cell].cpu, deltas[cell]);
+            let index = u32::try_from(cell).unwrap_or(u32::MAX);
+            block.cells.push(index, cells[cell].line, cells[cell].cpu, deltas[cell]);
         }
         self.lines.clone_from(&epoch.lines);
         self.cells = cells;
@@ -272,14 +291,16 @@ impl Tracker {
 
     /// For each cell of the next epoch, the same cell of the present one.
     fn carried_cells(&self, next: &NextEpoch) -> Vec<Option<TrackedCell>> {
-        // A line's cells stand together and in the same order in both, so that what is left of them is soon searched.
+        // A line's cells stand together and mostly in the same order in both, so that the first that is left is the one.
         let mut present: HashMap<u32, &[TrackedCell]> =
             self.cells.chunk_by(|a, b| a.line == b.line).map(|cells| (cells[0].line, cells)).collect();
         let carried = |cell: &Cell| {
             let rest = present.get_mut(&next.lines[cell.line as usize].0?)?;
             let at = rest.iter().position(|before| before.cpu == cpu_column(cell.cpu))?;
             let before = rest[at];
-            *rest = &rest[at + 1..];
+            if at == 0 {
+                *rest = &rest[1..];
+            }
             Some(before)
         };
         next.cells.iter().map(carried).collect()
@@ -312,6 +333,16 @@ fn alike<'a>(lines: impl IntoIterator<Item = &'a Line>) -> HashMap<(&'a str, &'a
         *alike.entry(plain(line)).or_default() += 1;
     }
     alike
+}
+
+/// How many counts of unknown CPUs a line has, where these are several.
+fn of_unknown_cpus(cells: impl Iterator<Item = (u32, u16)>) -> HashMap<u32, usize> {
+    let mut counts = HashMap::new();
+    for (line, _) in cells.filter(|cell| cell.1 == NO_CPU) {
+        *counts.entry(line).or_default() += 1;
+    }
+    counts.retain(|_, count| *count > 1);
+    counts
 }
 
 fn cpu_column(cpu: Option<u16>) -> u16 {

@@ -58,8 +58,8 @@ fn the_metadata_has_the_keys_of_the_format() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         keys(&value),
-        "anchors baselines cost finals groups host interval_ns irqtrace lines marks previous schema settings t0_ns \
-         warnings"
+        "anchors baselines cost finals groups host interval_ns irqtrace lines marks previous schema settings span \
+         t0_ns warnings"
     );
     assert_eq!(keys(&value["groups"][0]), "engine every kind missed reads");
     assert_eq!(keys(&value["anchors"][0]), "boot_ns bracket_ns mono_ns raw_ns real_ns");

@@ -194,6 +194,35 @@ fn the_final_count_of_a_cell_that_fell_is_the_kernels_own() {
 }
 
 #[test]
+fn a_difference_that_falls_through_zero_is_a_fall_and_not_four_billion_interrupts() {
+    let text = |count: u64| format!("           CPU0       \nCAL: {count:>10}   Function call interrupts\n");
+    let below = |zero: u64| (1 << 32) - zero;
+    let texts = [5, 2, below(3), below(1), 3, 6].map(text);
+    let trace = record(&texts.each_ref().map(String::as_str));
+    assert_eq!(grown(&trace), [(5, "CAL".to_owned(), 0, 1)], "it grows once it is above its mark");
+    let [warning] = warnings(&trace, WarningType::CountFell)[..] else { panic!("{:?}", trace.meta.warnings) };
+    assert_eq!((warning.count, warning.worst), (2, Some(8)));
+    assert_conserved(&trace);
+    // The other way it is a wrap like any.
+    let trace = record(&[&text(below(3)), &text(4)]);
+    assert_eq!(grown(&trace), [(1, "CAL".to_owned(), 0, 7)]);
+}
+
+#[test]
+fn cpus_in_another_order_lose_no_growth() {
+    let text = |ids: [u16; 3], counts: [u64; 3]| {
+        let header: String = ids.iter().map(|id| format!("CPU{id:<8}")).collect();
+        let counts: String = counts.iter().map(|count| format!(" {count:>10}")).collect();
+        format!("           {header}\n  1:{counts}  IO-APIC   1-edge      a\n")
+    };
+    let trace = record(&[&text([0, 1, 2], [1, 2, 3]), &text([2, 0, 1], [6, 2, 4]), &text([2, 0, 1], [9, 3, 6])]);
+    let of = |cpu| grown(&trace).into_iter().filter(|row| row.2 == cpu).map(|row| row.3).sum::<i64>();
+    assert_eq!([of(0), of(1), of(2)], [2, 4, 6]);
+    assert!(warnings(&trace, WarningType::LayoutChanged)[0].message.contains("only in another order"));
+    assert_conserved(&trace);
+}
+
+#[test]
 fn of_lines_that_are_alike_none_takes_the_counts_of_another_that_went() {
     let text = |counts: &[u64]| {
         let rows: String = counts.iter().map(|count| format!("IPI: {count:>10}   Empty interrupts\n")).collect();
@@ -283,7 +312,7 @@ fn a_text_that_prints_more_numbers_than_cpus_each_time_is_kept_with_a_warning() 
     };
     let trace = record(&[&text(5), &text(6), &text(7)]);
     let ipi: Vec<_> = rows(&trace).into_iter().filter(|row| row.1 == "IPI1").map(|row| (row.3, row.4)).collect();
-    assert_eq!(ipi, [(NO_CPU, 0), (NO_CPU, 0), (NO_CPU, 0), (NO_CPU, 1), (NO_CPU, 1), (NO_CPU, 1)]);
+    assert_eq!(ipi, [[(NO_CPU, 0); 3], [(NO_CPU, 1); 3], [(NO_CPU, 1); 3]].concat());
     assert_eq!(warnings(&trace, WarningType::ExtraNumbers).len(), 1);
     assert_conserved(&trace);
 }
@@ -301,6 +330,79 @@ fn lines_with_more_numbers_than_cpus_are_no_change_of_layout_at_the_first_sample
     assert_eq!(warnings(&trace, WarningType::ExtraNumbers)[0].line, Some(1));
     // A fall is the count's that fell, though neither has a CPU.
     assert_eq!(trace.meta.finals.count, [5, 50, 201]);
+}
+
+/// An old Android text: IPIs of CPUs that the header does not name.
+fn android(cpus: usize, ipis: &[u64]) -> String {
+    let header: String = (0..cpus).map(|id| format!("CPU{id:<8}")).collect();
+    let ticks = "          5".repeat(cpus);
+    let ipis: String = ipis.iter().map(|count| format!(" {count:>10}")).collect();
+    format!("           {header}\n  1:{ticks}  GIC  tick\nIPI1:{ipis}  Rescheduling interrupts\n")
+}
+
+#[test]
+fn each_count_of_a_line_with_more_numbers_than_cpus_is_followed_apart() {
+    let top = 1 << 32;
+    let ipis = [[1, top - 30, 3, 4], [1, top - 10, 3, 4], [1, 5, 3, 4], [2, 5, 3, 9]];
+    let texts = ipis.map(|counts| android(1, &counts));
+    let trace = record(&texts.each_ref().map(String::as_str));
+    assert_eq!(trace.meta.finals.count, [5, 2, 5, 3, 9]);
+    assert_eq!(grown(&trace).iter().map(|row| row.3).collect::<Vec<_>>(), [20, 15, 1, 5]);
+    assert_conserved(&trace);
+    // How many there are says which is which: with another number of them nothing is claimed.
+    let trace = record(&[&android(1, &[10, 20, 30]), &android(1, &[25, 35]), &android(1, &[26, 35])]);
+    assert_eq!(grown(&trace), [(2, "IPI1".to_owned(), NO_CPU, 1)]);
+    assert_conserved(&trace);
+}
+
+#[test]
+fn no_captured_text_is_lost_where_a_line_has_more_numbers_than_cpus() {
+    let alone = record(&[&android(1, &[1, 2])]);
+    assert_eq!((rows(&alone).len(), alone.meta.groups[0].reads), (3, 1));
+    let texts =
+        [android(1, &[1, 2, 3, 4]), android(1, &[2, 2, 3, 4]), android(2, &[3, 2, 3, 4]), android(2, &[4, 2, 3, 4])];
+    let trace = record(&texts.each_ref().map(String::as_str));
+    assert_eq!(trace.meta.groups.iter().map(|group| (group.reads, group.missed)).collect::<Vec<_>>(), [(4, 0), (4, 0)]);
+    assert_eq!(trace.meta.finals.count.iter().max(), Some(&5));
+    assert_conserved(&trace);
+}
+
+#[test]
+fn captured_texts_that_end_with_wrong_ones_end_with_a_warning() {
+    let good = cpus(&[0, 1], |_| 10);
+    for wrong in 1..4 {
+        let mut texts = vec![good.as_str(), &good];
+        texts.extend(["no text of the kernel\n"].repeat(wrong));
+        let trace = record(&texts);
+        assert_eq!(warnings(&trace, WarningType::UnreadableText).len(), 1, "{wrong}");
+        let missed: Vec<_> = trace.meta.groups.iter().map(|group| usize::try_from(group.missed).unwrap()).collect();
+        assert_eq!(missed, [wrong, wrong]);
+    }
+}
+
+#[test]
+fn texts_are_read_at_their_own_times_also_where_one_file_was_read_more_seldom() {
+    let softirqs = |count: i64| format!("                    CPU0       \n      NET_RX: {count:>10}\n").into_bytes();
+    let count = |at: i64| u64::try_from(at).unwrap();
+    let read = |at: i64| CapturedRead {
+        window: Window { begin: at * MS, end: at * MS + 20_000 },
+        interrupts: Some(two_cpus(&[(1, count(at), 0, "a")]).into_bytes()),
+        softirqs: [0, 1, 3].contains(&at).then(|| softirqs(at)),
+    };
+    let kinds = |irq| BTreeMap::from([(Kind::Irq, irq), (Kind::Softirq, MS)]);
+    let trace =
+        replay((0..5).map(read).collect(), &Wanted { kinds: kinds(MS), ..wanted() }, HostFacts::default(), 0, None)
+            .unwrap()
+            .unwrap();
+    let of = |trace: &Trace, label: &str| -> Vec<(i64, i64)> {
+        grown(trace).into_iter().filter(|row| row.1 == label).map(|row| (row.0, row.3)).collect()
+    };
+    assert_eq!(of(&trace, "1"), [(1, 1), (2, 1), (3, 1), (4, 1)]);
+    assert_eq!(of(&trace, "NET_RX"), [(1, 1), (3, 2)]);
+    assert_eq!(trace.meta.groups.iter().map(|group| (group.reads, group.missed)).collect::<Vec<_>>(), [(5, 0), (3, 2)]);
+    let seldom = Wanted { kinds: BTreeMap::from([(Kind::Irq, 2 * MS)]), ..wanted() };
+    let trace = replay((0..5).map(read).collect(), &seldom, HostFacts::default(), 0, None).unwrap().unwrap();
+    assert_eq!(of(&trace, "1"), [(2, 2), (4, 2)], "what lies between is passed over");
 }
 
 #[test]

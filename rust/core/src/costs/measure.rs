@@ -51,8 +51,8 @@ fn text_cost(
     let mut file = ProcText::open(path)?;
     let (median_ns, worst_ns) = durations(reads, || match file.read(limit, &SystemClock, text) {
         Err(ReadError::Unavailable(error)) => Err(error),
-        // A file has no end of its captured texts.
-        Ok(_) | Err(ReadError::End) => Ok(()),
+        // Those are of captured texts.
+        Ok(_) | Err(ReadError::Absent | ReadError::End) => Ok(()),
     })?;
     Ok(ReadCost { source, path: path.display().to_string(), kinds, bytes: text.len(), median_ns, worst_ns })
 }

@@ -168,9 +168,26 @@ impl<S: TextSource> TextEngine<S> {
             }
         }
         let mut contradiction: Option<ParseError> = None;
+        // The text before, where it has more numbers than CPUs: some kernels print so, and so does a CPU that came in the
+        // middle of a read. It is the former if it reads the same again.
+        let mut doubtful: Option<(Window, Vec<u8>)> = None;
+        let mut confirmed = false;
         for _ in 0..=READ_AGAIN {
-            let window = self.source.read(None, clock, &mut self.text)?;
+            let window = match self.source.read(None, clock, &mut self.text) {
+                Ok(window) => window,
+                // There is no second attempt.
+                Err(ReadError::End | ReadError::Absent) if doubtful.is_some() || contradiction.is_some() => {
+                    confirmed = true;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            };
             match self.parser.update(&self.text, &mut self.changes) {
+                Ok(Update::Changed | Update::Learned { same_layout: true }) if doubtful.is_some() => {
+                    self.source.give_back(window, &self.text);
+                    confirmed = true;
+                    break;
+                }
                 Ok(Update::Changed) => return Ok(window),
                 Ok(Update::Learned { same_layout: true }) => {
                     self.views.iter_mut().for_each(|view| view.behind = true);
@@ -178,17 +195,25 @@ impl<S: TextSource> TextEngine<S> {
                 }
                 Ok(Update::Learned { same_layout: false }) => {
                     self.views_stale = true;
-                    // More numbers than CPUs: some kernels print so, and so does a CPU that came in the middle of a
-                    // read. It is the former if it reads the same again.
-                    match self.extra_numbers().next() {
-                        None => return Ok(window),
-                        Some(line) => contradiction = Some(too_many_numbers(self.source.path(), &self.text, line)),
+                    if self.extra_numbers().next().is_none() {
+                        return Ok(window);
                     }
+                    doubtful = Some((window, self.text.clone()));
                 }
-                Err(error) => contradiction = Some(error),
+                Err(error) => (contradiction, doubtful) = (Some(error), None),
             }
         }
-        Err(contradiction.map_or(EngineError::Ended(ReadError::End), EngineError::Unreadable))
+        match (doubtful, contradiction) {
+            (Some((window, text)), _) if confirmed => {
+                self.parser.update(&text, &mut self.changes)?;
+                Ok(window)
+            }
+            (Some((_, text)), _) => {
+                Err(too_many_numbers(self.source.path(), &text, self.extra_numbers().next()).into())
+            }
+            (None, Some(contradiction)) => Err(contradiction.into()),
+            (None, None) => Err(ReadError::End.into()),
+        }
     }
 
     /// Sorts the parser's changes into the readings of the groups that are due; the others fall behind.
@@ -269,18 +294,14 @@ fn groups(kind: TextKind, selection: &Selection, engine: EngineName) -> Vec<Grou
 }
 
 /// The error for a line that prints more numbers than the header has CPUs, and did not do so again.
-fn too_many_numbers(path: &str, text: &[u8], line: &Line) -> ParseError {
-    let label = format!("{}:", line.irq);
-    let mut offset = 0;
-    for (row, bytes) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        if bytes.trim_ascii_start().starts_with(label.as_bytes()) {
-            let message = format!("{:?} has more numbers than the header has CPUs", line.irq);
-            return ParseError { path: path.to_owned(), line: row + 1, offset, message };
-        }
-        offset += bytes.len();
-    }
-    let message = "a line has more numbers than the header has CPUs".to_owned();
-    ParseError { path: path.to_owned(), line: 1, offset: 0, message }
+fn too_many_numbers(path: &str, text: &[u8], line: Option<&Line>) -> ParseError {
+    let irq = line.map_or("a line", |line| line.irq.as_str());
+    let label = format!("{irq}:");
+    let rows = text.split_inclusive(|&byte| byte == b'\n');
+    let before: Vec<usize> =
+        rows.take_while(|row| !row.trim_ascii_start().starts_with(label.as_bytes())).map(<[u8]>::len).collect();
+    let message = format!("{irq} has more numbers than the header has CPUs");
+    ParseError { path: path.to_owned(), line: before.len() + 1, offset: before.iter().sum(), message }
 }
 
 /// An index as the layout keeps it. No text holds 4 billion cells: it would be 40 GiB long.

@@ -24,6 +24,10 @@ pub trait TextSource: Send {
     ///
     /// Where the file cannot be read. `text` is then of no use.
     fn read(&mut self, limit: Option<usize>, clock: &dyn Clock, text: &mut Vec<u8>) -> Result<Window, ReadError>;
+
+    /// Takes back a text that was only looked at, so that the next read gives it. What can be read again needs none of
+    /// that.
+    fn give_back(&mut self, _window: Window, _text: &[u8]) {}
 }
 
 /// Why there is no text.
@@ -32,6 +36,9 @@ pub enum ReadError {
     /// The file cannot be read.
     #[error(transparent)]
     Unavailable(#[from] SourceUnavailable),
+    /// Of a captured sequence, this text was not read at this time.
+    #[error("no text was captured at this time")]
+    Absent,
     /// A captured sequence has ended.
     #[error("the captured texts have ended")]
     End,

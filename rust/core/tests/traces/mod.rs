@@ -83,6 +83,7 @@ pub fn meta(lines: Vec<LineMeta>) -> Meta {
         irqtrace: "0.1.0".to_owned(),
         interval_ns: 1_000_000,
         t0_ns: 1_700_000_000_000_000_000,
+        span: None,
         groups: groups().into_iter().map(|group| GroupMeta { group, every: 1, reads: 0, missed: 0 }).collect(),
         anchors: vec![ClockAnchor { mono_ns: 1, real_ns: 2, boot_ns: 3, raw_ns: 4, bracket_ns: 5 }],
         host: HostFacts { host: "here".to_owned(), boot: Some("b00t".to_owned()), ..HostFacts::default() },
