@@ -52,7 +52,10 @@ def record(
 
     Raises:
         ValueError, SourceUnavailable, PrivilegeError: as `Sampler`.
-        FileExistsError: if there is such a file and ``overwrite`` is false.
+        FileExistsError: if there is such a file and ``overwrite`` is false; one that came to be there meanwhile is
+            left alone too, and the error says where the recording is.
+        OSError: if the file cannot be written: FileNotFoundError, PermissionError and the like, with errno and the path
+            as it was given.
 
     >>> trace = irqtrace.record("10s", interval="500us", kinds=["irq"])  # doctest: +SKIP
     """

@@ -124,6 +124,7 @@ class Trace:
             FileExistsError: if it exists and ``overwrite`` is false.
             TraceFormatError: if the file that the trace is read from is damaged.
         """
+            OSError: if it cannot be written, with errno and the path as it was given.
         try:
             files.write(self._backing.arrow_stream(), json.dumps(self._meta), path, overwrite=overwrite)
         except TraceFormatError as error:
