@@ -124,6 +124,9 @@ class Sampler:
         """Ends sampling, waits for the thread, completes the file. Twice is once. Raises what ended the recording."""
 
     def wait(self, timeout_s: float) -> bool:
+    def abandon(self) -> None:
+        """Ends sampling, or keeps it from ever starting, and gives up the file: what has its name stays as it is."""
+
         """Waits until sampling has ended by itself; True then, False when the time is over."""
 
     def next_batch(self, timeout_s: float) -> Trace | None:
