@@ -184,7 +184,11 @@ def test_a_wish_that_makes_no_sense_is_refused_with_what_exists(options: dict[st
 
 def test_a_masked_text_is_unavailable(fake_proc: Path) -> None:
     (fake_proc / "interrupts").write_text("")
-    with pytest.raises(SourceUnavailable):
+    with pytest.raises(SourceUnavailable, match=r"what can be read here is kinds=softirq"):
+        Sampler(procfs=fake_proc)
+    Sampler(procfs=fake_proc, kinds=["softirq"])
+    (fake_proc / "softirqs").unlink()
+    with pytest.raises(SourceUnavailable) as caught:
         Sampler(procfs=fake_proc)
 
 
