@@ -212,6 +212,10 @@ def test_a_path_that_is_empty_is_refused_in_words(fake_proc: Path) -> None:
         ({"irqs": [True]}, TypeError),
         ({"memory_limit": "1GB"}, TypeError),
         ({"memory_limit": 1e9}, TypeError),
+        ({"memory_limit": None}, TypeError),
+        ({"memory_limit": 2**64}, ValueError),
+        ({"pin": True}, TypeError),
+        ({"pin": 1.0}, TypeError),
     ],
 )
 def test_an_option_of_no_use_is_refused_in_words(options: dict[str, Any], error: type[Exception]) -> None:
