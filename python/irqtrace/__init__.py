@@ -7,23 +7,29 @@
 What was recorded is a `Trace`, in memory or in a Parquet file; analyses are functions of it that return Polars frames.
 """
 
-from ._core import __version__
-from .durations import Duration
-from .errors import (
-    IrqtraceError,
-    IrqtraceWarning,
-    ParseError,
-    PrivilegeError,
-    SourceUnavailable,
-    TraceFormatError,
-)
-from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
-from .quality import quality
-from .rates import rates
-from .recording import record
-from .sampler import Sampler
-from .snapshot import snapshot
-from .trace import Trace, open_trace
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._core import __version__
+    from .durations import Duration
+    from .errors import (
+        IrqtraceError,
+        IrqtraceWarning,
+        ParseError,
+        PrivilegeError,
+        SourceUnavailable,
+        TraceFormatError,
+    )
+    from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
+    from .quality import quality
+    from .rates import rates
+    from .recording import record
+    from .sampler import Sampler
+    from .snapshot import snapshot
+    from .trace import Trace, open_trace
 
 __all__ = [
     "Cost",
@@ -48,3 +54,28 @@ __all__ = [
     "record",
     "snapshot",
 ]
+
+
+class _Package(ModuleType):
+    """This package: its names are loaded, with Polars and Arrow behind them, when the first of them is asked for.
+
+    The command needs none of them to begin with, so that it can answer Ctrl-C while it loads the rest.
+    """
+
+    def __getattr__(self, name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
+        names = import_module(".names", self.__name__)
+        vars(self).update({name: getattr(names, name) for name in __all__})
+        return vars(self)[name]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # A module that is loaded is set here under its name, which may be that of the function in it.
+        if name not in __all__ or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package
