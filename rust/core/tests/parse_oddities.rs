@@ -88,8 +88,16 @@ fn a_header_that_names_a_cpu_twice_is_an_error() {
 fn a_header_with_anything_but_cpus_is_an_error() {
     assert_eq!(error("    CPU0  CP\n  1: 1 2  x\n"), (1, 10, "not a CPU in the header: CP".into()));
     assert_eq!(error("CPU0 CPUx\n").1, 5);
-    assert_eq!(error("CPU0 CPU65536\n").2, "CPU id beyond 65535 in the header: CPU65536");
     assert_eq!(error("CPU\n").2, "not a CPU in the header: CPU");
+}
+
+#[test]
+fn a_cpu_id_that_stands_for_no_cpu_is_an_error() {
+    assert_eq!(interrupts("CPU0 CPU65534\n  1: 1 2  x\n").layout.cpus, [0, 65534]);
+    for id in [65535, 65536] {
+        let message = format!("CPU id beyond 65534 in the header: CPU{id}");
+        assert_eq!(error(format!("CPU0 CPU{id}\n  1: 1 2  x\n")), (1, 5, message));
+    }
 }
 
 #[test]
