@@ -151,6 +151,13 @@ fn lines_of_one_label_and_name_are_numbered_from_the_second() {
 }
 
 #[test]
+fn however_many_lines_of_one_name_are_numbered_one_by_one() {
+    // Trying each line with all ordinals before its own would take hours.
+    let lines = interrupts(&format!("CPU0\n{}", "LOC:  1\n".repeat(200_000))).layout.lines;
+    assert_eq!((lines[0].name.as_str(), lines[199_999].name.as_str()), ("LOC", "LOC #200000"));
+}
+
+#[test]
 fn the_words_of_an_m68k_label_are_one_label() {
     let parsed = interrupts("auto  4:      12345 int4\n");
     assert_eq!(parsed.layout.lines[0].irq, "auto  4");
