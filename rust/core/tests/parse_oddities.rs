@@ -80,6 +80,16 @@ fn blank_lines_before_the_header_between_rows_and_at_the_end_hold_nothing() {
 }
 
 #[test]
+fn a_byte_order_mark_before_the_text_holds_nothing() {
+    let text = "           CPU0       CPU1\n  1:          1          2   XT-PIC  timer\nERR:          4\n";
+    assert_eq!(interrupts(&format!("\u{feff}{text}")), interrupts(text));
+    assert_eq!(interrupts("\u{feff}  8:     670785             RTC  +timer\n").layout.lines[0].irq, "8");
+    // Errors speak of the bytes of the file.
+    assert_eq!(error("\u{feff}CPU0\n  1: 1 x\n  garbage\n"), (3, 19, "a row needs a label and a colon".into()));
+    assert_eq!(error("\u{feff}").2, "empty");
+}
+
+#[test]
 fn a_header_that_names_a_cpu_twice_is_an_error() {
     assert_eq!(error("    CPU0  CPU1  CPU1\n  1: 1 2 3  x\n"), (1, 0, "CPU1 twice in the header".into()));
 }

@@ -100,9 +100,10 @@ impl Model {
         let header = cpus != [0] || rng.chance(1, 2);
         let label_width = if shape.file == File::Softirqs { 12 } else { 3 + rng.below(3) };
         let final_newline = rng.chance(9, 10);
+        let marked = rng.chance(1, 10);
         let rows = Vec::new();
         let Shape { file, format, .. } = shape;
-        let mut model = Self { file, format, header, cpus, rows, label_width, final_newline };
+        let mut model = Self { file, format, header, cpus, marked, rows, label_width, final_newline };
         if file == File::Softirqs {
             let counted = SOFTIRQS.iter().map(|&label| model.per_cpu(label, Tail::Text(String::new()), &mut rng));
             model.rows = counted.collect();

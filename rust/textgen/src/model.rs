@@ -94,6 +94,8 @@ pub struct Model {
     pub header: bool,
     /// The CPUs of the header.
     pub cpus: Vec<u16>,
+    /// Whether a byte order mark stands before the text, as editors put it.
+    pub marked: bool,
     /// The rows.
     pub rows: Vec<Row>,
     /// The width of labels.
@@ -113,7 +115,7 @@ impl Model {
     #[must_use]
     pub fn render_with_fields(&self) -> (Vec<u8>, Vec<Range<usize>>) {
         let mut fields = Vec::new();
-        let mut text = String::new();
+        let mut text = String::from(if self.marked { "\u{feff}" } else { "" });
         if self.header {
             text.push_str(&" ".repeat(self.label_width + 8));
             self.cpus.iter().for_each(|cpu| push(&mut text, format_args!("CPU{cpu:<8}")));

@@ -11,6 +11,9 @@ use super::header::{BadHeader, Header, is_header, read_header};
 use super::number::{STRIDE, digits, field, stride_field};
 use crate::{Kind, ParseError};
 
+/// What some editors put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Where the counts of a row end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ends {
@@ -106,7 +109,7 @@ pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Tabl
 
 /// Finds the rows of a text, whose counts are in the kernel's columns if its header is and `may_be_in_columns` is set.
 fn scan(text: &[u8], kind: TextKind, path: &str, may_be_in_columns: bool) -> Result<Table, ParseError> {
-    let (mut begin, mut line) = (0, 1);
+    let (mut begin, mut line) = (if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 }, 1);
     let mut scan = Scan {
         text,
         kind,
