@@ -325,6 +325,23 @@ fn a_count_lost_beyond_those_of_the_header_is_an_error() {
 }
 
 #[test]
+fn the_text_of_alphas_pmi_row_stands_far_from_its_counts() {
+    for blanks in [10, 11].map(|blanks| " ".repeat(blanks)) {
+        let one = interrupts(&format!("PMI:          5{blanks}Performance Monitoring\nERR:          0\n"));
+        assert_eq!(cells(&one, 0), [(Some(0), 5)]);
+        let two = interrupts(&format!(
+            "           CPU0       CPU1       \nPMI:          5          7{blanks}Performance Monitoring\nERR:          0\n"
+        ));
+        assert_eq!(cells(&two, 0), [(Some(0), 5), (Some(1), 7)]);
+        assert_eq!([&one, &two].map(|parsed| parsed.layout.lines[0].name.as_str()), ["Performance Monitoring"; 2]);
+        // Elsewhere a count may have been there.
+        for row in [format!("IPI:          5{blanks}Performance Monitoring"), format!("PMI:          5{blanks}x")] {
+            assert_eq!(error(format!("{row}\n")).2, "neither a count in its column nor text after the counts");
+        }
+    }
+}
+
+#[test]
 fn a_count_of_errors_may_stand_one_place_further_right() {
     let parsed = interrupts("           CPU0       CPU1\nErr:           0\n");
     assert_eq!(cells(&parsed, 0), [(None, 0)]);

@@ -67,7 +67,7 @@ const ACTIONS: [&str; 18] = [
     "a,b",
     "uhci_hcd:usb3",
 ];
-const LETTERED: [(&str, &str); 12] = [
+const LETTERED: [(&str, &str); 13] = [
     ("NMI", "Non-maskable interrupts"),
     ("LOC", "Local timer interrupts"),
     ("LOC", "Local timer interrupts for others"),
@@ -77,6 +77,7 @@ const LETTERED: [(&str, &str); 12] = [
     ("I/O", ""),
     ("EXT", ""),
     ("C15", "[CPU] 15"),
+    ("PMI", "Performance Monitoring"),
     ("VPMI", "Perf Guest Mediated PMI"),
     ("IPI0", "Rescheduling interrupts"),
     ("IPI5", "IRQ work interrupts"),

@@ -159,6 +159,9 @@ impl Model {
         match &row.tail {
             Tail::Text(words) if words.is_empty() => {}
             Tail::Text(words) if row.counts.is_empty() => push(text, format_args!("             {words}")),
+            Tail::Text(words) if self.format == Format::Alpha && row.label == "PMI" => {
+                push(text, format_args!("          {words}"));
+            }
             Tail::Text(words) => push(text, format_args!("  {words}")),
             Tail::Device { chip, hwirq, trigger, actions } => {
                 let device = Device { chip: chip.as_deref(), hwirq: *hwirq, trigger: trigger.as_deref(), actions };

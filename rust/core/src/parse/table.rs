@@ -232,7 +232,7 @@ impl Scan<'_> {
             columns_of(kind, counts, cpus, tail.is_empty()).map_err(|message| Bad::new(after.start, message))?;
         if self.found.in_columns {
             if kind == Kind::Arch
-                && let Some(offset) = lost_count(bytes)
+                && let Some(offset) = lost_count(&self.text[label.clone()], bytes)
             {
                 return Err(Bad::new(after.start + offset, "neither a count in its column nor text after the counts"));
             }
