@@ -388,6 +388,21 @@ fn chip_number_flow_and_action_of_x86_are_told_apart() {
 }
 
 #[test]
+fn a_chips_number_printed_with_a_sign_is_the_number_without() {
+    let line = device("  pSeries-PCI-MSI -2147483648 Edge      nvme0q0");
+    assert_eq!(described(&line), (Some("pSeries-PCI-MSI"), Some(1 << 31), Some("Edge"), vec!["nvme0q0"]));
+    let line = device("  PCI-MSI -2147483648-edge        nvme0q0");
+    assert_eq!(described(&line), (Some("PCI-MSI"), Some(1 << 31), Some("edge"), vec!["nvme0q0"]));
+    let line = device("  Hyper-V PCIe MSI -1744830464-edge        mlx5_async0@pci:0");
+    assert_eq!(
+        described(&line),
+        (Some("Hyper-V PCIe MSI"), Some(0x9800_0000), Some("edge"), vec!["mlx5_async0@pci:0"])
+    );
+    let line = device("      MIPS  -1  timer");
+    assert_eq!(described(&line), (Some("MIPS"), Some(0xffff_ffff), None, vec!["timer"]));
+}
+
+#[test]
 fn chip_and_flow_joined_by_a_dash_are_two() {
     for (tail, chip, trigger) in [
         ("   IO-APIC-edge      timer", "IO-APIC", "edge"),

@@ -128,7 +128,7 @@ impl Model {
     /// A numbered line.
     pub(crate) fn device(&self, number: usize, rng: &mut Rng) -> Row {
         let actions: Vec<String> = (0..=rng.below(3) * rng.below(3)).map(|_| rng.pick(&ACTIONS).into()).collect();
-        let hwirq = if rng.chance(1, 8) { None } else { Some(rng.next() >> (34 + rng.below(30))) };
+        let hwirq = if rng.chance(1, 8) { None } else { Some(rng.next() >> (32 + rng.below(32))) };
         let (flow, level) = (rng.pick(&["edge", "fasteoi"]), rng.pick(&["Edge", "Level"]));
         let chip = rng.pick(&CHIPS);
         let (chip, hwirq, trigger) = match self.format {

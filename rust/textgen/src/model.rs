@@ -41,6 +41,14 @@ impl Format {
     pub(crate) const fn blank_before_counts(self) -> bool {
         matches!(self, Self::Narrow | Self::Coming)
     }
+
+    /// A chip's number as printed: by older kernels, its lower 32 bits with a sign.
+    fn hwirq(self, number: u64) -> String {
+        match u32::try_from(number) {
+            Ok(number) if !self.blank_before_counts() => number.cast_signed().to_string(),
+            _ => number.to_string(),
+        }
+    }
 }
 
 /// Which CPUs the counts of a row belong to.
@@ -173,7 +181,7 @@ impl Model {
 
     fn render_device(&self, device: &Device<'_>, text: &mut String) {
         let width = self.label_width;
-        let number = device.hwirq.map(|number| number.to_string()).unwrap_or_default();
+        let number = device.hwirq.map(|number| self.format.hwirq(number)).unwrap_or_default();
         let chip = device.chip.unwrap_or("-");
         match self.format {
             Format::Chipless => {}

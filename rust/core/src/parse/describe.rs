@@ -115,16 +115,21 @@ fn split_chip(tail: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The chip's number, and what follows it: digits up to a blank or to the dash of a flow.
+/// The chip's number, and what follows it: digits up to a blank or to the dash of a flow. Older kernels print its lower
+/// 32 bits with a sign.
 fn take_hwirq(rest: &[u8]) -> Option<(u64, &[u8])> {
-    let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let after = &rest[len..];
+    let unsigned = rest.strip_prefix(b"-").unwrap_or(rest);
+    let is_negative = unsigned.len() < rest.len();
+    let len = unsigned.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let after = &unsigned[len..];
     let ends = match after {
         [] => true,
         [b'-', flow, ..] => flow.is_ascii_alphabetic(),
         [byte, ..] => is_blank(*byte),
     };
-    if ends { digits(&rest[..len]).map(|number| (number, after.trim_ascii_start())) } else { None }
+    let number = digits(&unsigned[..len]).filter(|_| ends)?;
+    let number = if is_negative { (1_u64 << 32).checked_sub(number)? } else { number };
+    Some((number, after.trim_ascii_start()))
 }
 
 /// `Edge` or `Level` and the flow after a dash, either of which may be missing, and what follows.
