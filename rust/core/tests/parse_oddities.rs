@@ -436,6 +436,23 @@ fn a_chip_name_may_hold_blanks() {
 }
 
 #[test]
+fn a_chip_name_may_end_in_a_number() {
+    for (tail, hwirq, trigger, actions) in [
+        ("  MPIC 1     16 Edge       VIA-PMU", Some(16), "Edge", vec!["VIA-PMU"]),
+        ("  MPIC 1    119 Level     ohci_hcd:usb1, ehci", Some(119), "Level", vec!["ohci_hcd:usb1", "ehci"]),
+        ("  MPIC 1      4 Level   ", Some(4), "Level", vec![]),
+        ("  MPIC 1 16 Edge VIA-PMU", Some(16), "Edge", vec!["VIA-PMU"]),
+        // Kernels of 2.6 have no column for the number of a line.
+        ("  MPIC 1    Edge      VIA-PMU", None, "Edge", vec!["VIA-PMU"]),
+    ] {
+        assert_eq!(described(&device(tail)), (Some("MPIC 1"), hwirq, Some(trigger), actions), "{tail}");
+    }
+    // A number two blanks before an action is that of the line, also if the action begins with one.
+    let line = device("    GICv3 123  8250 serial");
+    assert_eq!(described(&line), (Some("GICv3"), Some(123), None, vec!["8250 serial"]));
+}
+
+#[test]
 fn a_chip_name_may_begin_with_digits() {
     for chip in ["11910000.pinctrl", "f1018100.gpio", "4020KEY"] {
         let line = device(&format!(" {chip}  35 Edge      gpiomon"));

@@ -138,7 +138,7 @@ impl Model {
                 let (chip, flow) = GLUED[rng.below(GLUED.len())];
                 (Some(chip), None, flow)
             }
-            Format::Level => (Some(chip), hwirq, Some(level)),
+            Format::Level => (Some(if rng.chance(1, 8) { "MPIC 1" } else { chip }), hwirq, Some(level)),
             Format::Number => (Some(chip), hwirq, None),
             Format::Flow | Format::Narrow | Format::Coming => (Some(chip), hwirq, Some(flow)),
         };

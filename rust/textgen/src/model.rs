@@ -182,7 +182,12 @@ impl Model {
     fn render_device(&self, device: &Device<'_>, text: &mut String) {
         let width = self.label_width;
         let number = device.hwirq.map(|number| self.format.hwirq(number)).unwrap_or_default();
-        let chip = device.chip.unwrap_or("-");
+        let chip = match device.chip {
+            None => "-",
+            // PowerMac's names hold blanks around them too.
+            Some("MPIC 1") => " MPIC 1   ",
+            Some(chip) => chip,
+        };
         match self.format {
             Format::Chipless => {}
             Format::Alpha => push(text, format_args!(" {chip:>14}")),

@@ -107,11 +107,22 @@ fn split_chip(tail: &[u8]) -> (&[u8], &[u8]) {
     loop {
         let rest = tail[end..].trim_ascii_start();
         let blanks = tail.len() - end - rest.len();
-        let is_chip = blanks == 1 && take_hwirq(rest).is_none() && take_trigger(rest).0.is_none();
+        let is_chip = blanks == 1 && (ends_chip(rest) || take_hwirq(rest).is_none() && take_trigger(rest).0.is_none());
         if !is_chip {
             return (&tail[..end], rest);
         }
         end += blanks + token_len(rest);
+    }
+}
+
+/// Whether a number belongs to the name of a chip (`MPIC 1     16 Edge`): that of the line then follows it, or its
+/// trigger further off than it stands from the chip's number.
+fn ends_chip(rest: &[u8]) -> bool {
+    let Some((_, after)) = take_hwirq(rest) else { return false };
+    let is_apart = rest[..rest.len() - after.len()].ends_with(b"   ");
+    match take_hwirq(after) {
+        Some((_, last)) => is_apart || take_trigger(last).0.is_some(),
+        None => is_apart && take_trigger(after).0.is_some(),
     }
 }
 
