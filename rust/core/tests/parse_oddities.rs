@@ -169,8 +169,9 @@ fn however_many_lines_of_one_name_are_numbered_one_by_one() {
 
 #[test]
 fn the_words_of_an_m68k_label_are_one_label() {
-    let parsed = interrupts("auto  4:      12345 int4\n");
-    assert_eq!(parsed.layout.lines[0].irq, "auto  4");
+    let parsed = interrupts("auto  4:      12345 int4\nvia1  2:          3    ADB\n");
+    assert_eq!(parsed.layout.lines.iter().map(|line| line.irq.as_str()).collect::<Vec<_>>(), ["auto  4", "via1  2"]);
+    assert_eq!(parsed.layout.lines[1].name, "ADB");
 }
 
 #[test]

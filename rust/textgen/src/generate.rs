@@ -67,7 +67,7 @@ const ACTIONS: [&str; 18] = [
     "a,b",
     "uhci_hcd:usb3",
 ];
-const LETTERED: [(&str, &str); 13] = [
+const LETTERED: [(&str, &str); 14] = [
     ("NMI", "Non-maskable interrupts"),
     ("LOC", "Local timer interrupts"),
     ("LOC", "Local timer interrupts for others"),
@@ -78,6 +78,7 @@ const LETTERED: [(&str, &str); 13] = [
     ("EXT", ""),
     ("C15", "[CPU] 15"),
     ("PMI", "Performance Monitoring"),
+    ("via1  2", "ADB"),
     ("VPMI", "Perf Guest Mediated PMI"),
     ("IPI0", "Rescheduling interrupts"),
     ("IPI5", "IRQ work interrupts"),

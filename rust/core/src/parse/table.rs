@@ -365,10 +365,10 @@ impl Scan<'_> {
     }
 }
 
-/// Two words of letters and of digits, as m68k labels its lines: `auto  4`.
+/// A name and a number, as m68k labels its lines: `auto  4`, `via1  2`.
 fn is_numbered_word(label: &[u8]) -> bool {
-    let letters = label.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    letters > 0 && label[letters..].trim_ascii_start().iter().all(u8::is_ascii_digit)
+    let word = label.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    label[0].is_ascii_alphabetic() && label[word..].trim_ascii_start().iter().all(u8::is_ascii_digit)
 }
 
 /// The counts of whole columns. Nearly all are zero, so these are taken eight at a time.
