@@ -486,6 +486,22 @@ fn a_text_without_a_column_of_chips_has_actions_alone() {
 }
 
 #[test]
+fn a_plus_before_the_actions_of_a_text_without_chips_is_no_chip() {
+    // 32-bit SPARC up to 2.6, and 2.0.
+    for text in [
+        "  4:       5160    esp\n 10:    1234567  + timer\n 12:         99    zs, + kbd\n",
+        "  4:       5160   esp\n 10:    1234567 + timer\n 12:         99   zs, + kbd\n",
+    ] {
+        let parsed = interrupts(text);
+        let described: Vec<_> = parsed.layout.lines.iter().map(described).collect();
+        let actions = [vec!["esp"], vec!["+ timer"], vec!["zs", "+ kbd"]];
+        assert_eq!(described, actions.map(|actions| (None, None, None, actions)), "{text}");
+    }
+    // Under a header, what begins there and no action follows is a chip.
+    assert_eq!(described(&device("   XT-PIC")), (Some("XT-PIC"), None, None, vec![]));
+}
+
+#[test]
 fn number_and_trigger_may_each_be_missing() {
     assert_eq!(described(&device("    MIPS   7  timer")), (Some("MIPS"), Some(7), None, vec!["timer"]));
     assert_eq!(described(&device("   HEART      qla1280")), (Some("HEART"), None, None, vec!["qla1280"]));

@@ -89,8 +89,11 @@ const SOFTIRQS: [&str; 10] =
 impl Model {
     /// The model of this shape: always the same one.
     #[must_use]
-    pub fn generate(shape: Shape) -> Self {
+    pub fn generate(mut shape: Shape) -> Self {
         let mut rng = Rng::new(shape.seed);
+        if shape.format == Format::Sparc {
+            shape = Shape { cpus: 1, gaps: false, ..shape };
+        }
         let mut next = 0;
         let cpus: Vec<u16> = (0..shape.cpus.clamp(1, 4096))
             .map(|_| {
@@ -99,7 +102,7 @@ impl Model {
                 cpu
             })
             .collect();
-        let header = cpus != [0] || rng.chance(1, 2);
+        let header = cpus != [0] || shape.format != Format::Sparc && rng.chance(1, 2);
         let label_width = if shape.file == File::Softirqs { 12 } else { 3 + rng.below(3) };
         let final_newline = rng.chance(9, 10);
         let marked = rng.chance(1, 10);
@@ -128,12 +131,14 @@ impl Model {
 
     /// A numbered line.
     pub(crate) fn device(&self, number: usize, rng: &mut Rng) -> Row {
-        let actions: Vec<String> = (0..=rng.below(3) * rng.below(3)).map(|_| rng.pick(&ACTIONS).into()).collect();
+        let mark = |rng: &mut Rng| if self.format == Format::Sparc && rng.chance(1, 3) { "+ " } else { "" };
+        let actions: Vec<String> =
+            (0..=rng.below(3) * rng.below(3)).map(|_| mark(rng).to_owned() + rng.pick(&ACTIONS)).collect();
         let hwirq = if rng.chance(1, 8) { None } else { Some(rng.next() >> (32 + rng.below(32))) };
         let (flow, level) = (rng.pick(&["edge", "fasteoi"]), rng.pick(&["Edge", "Level"]));
         let chip = rng.pick(&CHIPS);
         let (chip, hwirq, trigger) = match self.format {
-            Format::Chipless => (None, None, None),
+            Format::Chipless | Format::Sparc => (None, None, None),
             Format::Alpha => (Some(rng.pick(&["XT-PIC", "SRM", "RTC"])), None, None),
             Format::Glued => {
                 let (chip, flow) = GLUED[rng.below(GLUED.len())];

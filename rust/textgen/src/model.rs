@@ -17,6 +17,8 @@ pub enum File {
 pub enum Format {
     /// ARM before chips had names: actions alone.
     Chipless,
+    /// 32-bit SPARC: one CPU and no header; actions alone, a plus and a blank before those of fast handlers.
+    Sparc,
     /// Alpha: a wide column of chips, and actions with two blanks after the comma.
     Alpha,
     /// x86 to about 2.6.38, and ia64: chip and flow joined by a dash (`IO-APIC-edge`).
@@ -35,8 +37,17 @@ pub enum Format {
 
 impl Format {
     /// Every format, from old to coming.
-    pub const ALL: [Self; 8] =
-        [Self::Chipless, Self::Alpha, Self::Glued, Self::Flow, Self::Level, Self::Number, Self::Narrow, Self::Coming];
+    pub const ALL: [Self; 9] = [
+        Self::Chipless,
+        Self::Sparc,
+        Self::Alpha,
+        Self::Glued,
+        Self::Flow,
+        Self::Level,
+        Self::Number,
+        Self::Narrow,
+        Self::Coming,
+    ];
 
     pub(crate) const fn blank_before_counts(self) -> bool {
         matches!(self, Self::Narrow | Self::Coming)
@@ -190,6 +201,8 @@ impl Model {
         };
         match self.format {
             Format::Chipless => {}
+            Format::Sparc if device.actions.first().is_none_or(|action| action.starts_with("+ ")) => {}
+            Format::Sparc => text.push_str("  "),
             Format::Alpha => push(text, format_args!(" {chip:>14}")),
             Format::Glued => push(text, format_args!(" {chip:>8}")),
             Format::Coming => {
@@ -205,7 +218,8 @@ impl Model {
         }
         if !device.actions.is_empty() {
             let between = if self.format == Format::Alpha { ",  " } else { ", " };
-            push(text, format_args!("  {}", device.actions.join(between)));
+            let before = if self.format == Format::Sparc { " " } else { "  " };
+            push(text, format_args!("{before}{}", device.actions.join(between)));
         }
     }
 }

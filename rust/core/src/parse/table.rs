@@ -59,6 +59,7 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     pub(super) counts: Vec<u64>,
     pub(super) ends: Vec<usize>,
+    pub(super) has_header: bool,
     /// Whether counts must stand in the kernel's columns: in all texts but those whose header does not.
     pub(super) in_columns: bool,
 }
@@ -113,7 +114,6 @@ fn scan(text: &[u8], kind: TextKind, path: &str, may_be_in_columns: bool) -> Res
     let mut scan = Scan {
         text,
         kind,
-        header_seen: false,
         may_be_in_columns,
         ipi_width: None,
         // A cell takes a stride nearly everywhere: what follows allocates once.
@@ -131,7 +131,7 @@ fn scan(text: &[u8], kind: TextKind, path: &str, may_be_in_columns: bool) -> Res
         line += 1;
     }
     if scan.found.rows.is_empty() {
-        let message = if scan.header_seen { "header without rows" } else { "empty" };
+        let message = if scan.found.has_header { "header without rows" } else { "empty" };
         return Err(ParseError { path: path.into(), line, offset: text.len(), message: message.into() });
     }
     Ok(scan.found)
@@ -140,7 +140,6 @@ fn scan(text: &[u8], kind: TextKind, path: &str, may_be_in_columns: bool) -> Res
 struct Scan<'a> {
     text: &'a [u8],
     kind: TextKind,
-    header_seen: bool,
     may_be_in_columns: bool,
     /// How far the first count of IPI rows ends after the colon: in one text, all alike.
     ipi_width: Option<usize>,
@@ -169,7 +168,7 @@ impl Scan<'_> {
         if !is_header(line) {
             return Err(Bad::new(first, "neither a header of CPUs nor a row with a label and a colon"));
         }
-        self.header_seen = true;
+        self.found.has_header = true;
         let bad = |BadHeader { offset, message }| Bad::new(begin + offset, message);
         Header { cpus: self.found.cpus, in_columns: self.found.in_columns } = read_header(line).map_err(bad)?;
         self.found.in_columns &= self.may_be_in_columns;
