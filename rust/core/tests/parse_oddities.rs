@@ -1,6 +1,6 @@
 //! One test for each thing that real kernels print and that a parser can stumble over.
 
-use irqtrace_core::parse::{Parsed, TextKind, parse};
+use irqtrace_core::parse::{Incremental, Parsed, TextKind, Update, parse};
 use irqtrace_core::{Kind, Line};
 
 fn interrupts(text: &str) -> Parsed {
@@ -139,6 +139,32 @@ fn a_count_may_follow_the_colon_without_a_blank() {
     );
     assert_eq!(parsed.counts, [2_768_808_080, 2_844_211_768, 7, 8]);
     assert_eq!(parsed.layout.lines[0].name, "Rescheduling interrupts");
+}
+
+#[test]
+fn the_counts_of_ipis_may_stand_one_place_further_right_but_all_alike() {
+    let header = "            CPU0       CPU1       \n  11:          5          6     GICv3   27 Level     timer\n";
+    let first = "IPI0:  2768808080 2844211768       Rescheduling interrupts\n";
+    let parsed = interrupts(&format!("{header}{first}IPI1:         507         80       Function call interrupts\n"));
+    assert_eq!(parsed.counts, [5, 6, 2_768_808_080, 2_844_211_768, 507, 80]);
+    // They are followed from read to read.
+    let mut incremental = Incremental::new(TextKind::Interrupts, "text");
+    let mut changes = Vec::new();
+    incremental.update(format!("{header}{first}").as_bytes(), &mut changes).unwrap();
+    let grown = format!("{header}{}", first.replace("2768808080", "2768808081"));
+    assert_eq!(incremental.update(grown.as_bytes(), &mut changes), Ok(Update::Changed));
+    assert_eq!((changes.len(), changes[0].count), (1, 2_768_808_081));
+    // One row beside its columns is damaged.
+    for second in
+        ["IPI1:        507         80       Function call\n", "IPI1:          507         80       Function\n"]
+    {
+        assert_eq!(error(format!("{header}{first}{second}")).0, 4, "{second}");
+    }
+    let one =
+        "           CPU0       \nLOC:          5   Local timer interrupts\nIPI0:         50 7       Rescheduling\n";
+    assert_eq!(error(one).2, "neither a count in its column nor text after the counts");
+    // Also where the whole text is out of the columns of a row that is no IPI's.
+    assert_eq!(error(format!("{header}LOC:           5          6   Local\n{first}")).0, 3);
 }
 
 #[test]

@@ -162,12 +162,10 @@ impl Model {
     fn render_row(&self, row: &Row, text: &mut String, fields: &mut Vec<Range<usize>>) {
         let width = self.label_width;
         let before = self.file == File::Softirqs || self.format.blank_before_counts();
-        // ARM's IPI labels stick out to the left of three places, and take the blank after the colon for it.
-        let sticks_out = row.label.len() > width && row.label.starts_with("IPI");
-        push(text, format_args!("{:>width$}:", row.label));
-        if !before && !sticks_out {
-            text.push(' ');
-        }
+        // ARM's IPI labels stick out to the left of three places, and take the blank after the colon for it; in more
+        // places the blank is there whether or not another one stands before each count.
+        let has_blank = if row.label.starts_with("IPI") { row.label.len() <= width } else { !before };
+        push(text, format_args!("{:>width$}:{}", row.label, if has_blank { " " } else { "" }));
         for count in &row.counts {
             text.push_str(if before { " " } else { "" });
             let start = text.len();

@@ -34,6 +34,10 @@ pub(super) fn lost_count(label: &[u8], after: &[u8]) -> Option<usize> {
         return (!is_alpha).then_some(gap);
     }
     let word = &after[gap..][..after[gap..].iter().take_while(|&&byte| !is_blank(byte)).count()];
+    // Where the counts of an IPI may end in one of several places, a digit beside them may be their own.
+    if label.starts_with(b"IPI") && word.first().is_some_and(u8::is_ascii_digit) {
+        return Some(gap);
+    }
     let column = &after[..after.len().min(STRIDE)];
     let has_digit = |bytes: &[u8]| bytes.iter().any(u8::is_ascii_digit);
     let others = column.iter().filter(|&&byte| !is_blank(byte) && !byte.is_ascii_digit()).count();

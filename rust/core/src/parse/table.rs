@@ -14,6 +14,10 @@ use crate::{Kind, ParseError};
 /// What some editors put before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// How far the first count of an IPI may end after the colon: its label may take the place of the blank before it, or
+/// leave place for one more. The widest stand first, since a narrower one can end inside a count.
+const IPI_WIDTHS: [usize; 3] = [STRIDE + 1, STRIDE, STRIDE - 1];
+
 /// Where the counts of a row end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ends {
@@ -94,7 +98,6 @@ pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Tabl
     let Ok(table) = scan(text, kind, path, false) else { return Err(error) };
     let whole = || table.rows.iter().filter(|row| row.cells.len() == table.cpus.len());
     let is_in_columns = |row: &&Row| match row.ends {
-        // The label of an IPI may take the place of the blank before its first count.
         Ends::Strided(first_end) => {
             first_end - row.fields.start == STRIDE || text[row.label.clone()].starts_with(b"IPI")
         }
@@ -183,8 +186,7 @@ impl Scan<'_> {
         let cpus = self.found.cpus.len();
         let in_columns = self.found.in_columns;
         let is_ipi = in_columns && self.text[label.clone()].starts_with(b"IPI");
-        // The label of an IPI may take the place of the blank before its first count.
-        let widths: &[usize] = if is_ipi || !in_columns { &[STRIDE, STRIDE - 1] } else { &[STRIDE] };
+        let widths: &[usize] = if is_ipi || !in_columns { &IPI_WIDTHS } else { &[STRIDE] };
         // A chip may follow the last count without a blank; columns alone tell it from a count that is none.
         let may_touch = in_columns && kind == Kind::Irq;
         let (ends, mut end) = match self.strided_counts(start, cpus, widths, may_touch) {
