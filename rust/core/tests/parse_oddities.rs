@@ -225,6 +225,18 @@ fn one_number_under_several_cpus_belongs_to_none_of_them() {
 }
 
 #[test]
+fn a_number_at_the_end_of_a_text_that_was_cut_is_no_lone_one() {
+    let text = "           CPU0       CPU1\n  1:          5          7   XT-PIC  timer\n";
+    for cut in ["LOC:       1234", "LOC:       1234 "] {
+        assert_eq!(error(format!("{text}{cut}")).2, "1 count in a row for 2 CPUs");
+        assert_eq!(cells(&interrupts(&format!("{text}{cut}\n")), 1), [(None, 1234)]);
+    }
+    for label in ["ERR", "MIS", "Err", "BAD"] {
+        assert_eq!(cells(&interrupts(&format!("{text}{label}:       1234")), 1), [(None, 1234)]);
+    }
+}
+
+#[test]
 fn a_line_without_numbers_has_no_cells() {
     let parsed = interrupts("           CPU0       CPU1\nFIQ:              usb_fiq\nErr:          0\n");
     assert_eq!(cells(&parsed, 0), []);

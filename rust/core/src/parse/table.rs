@@ -18,6 +18,9 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// leave place for one more. The widest stand first, since a narrower one can end inside a count.
 const IPI_WIDTHS: [usize; 3] = [STRIDE + 1, STRIDE, STRIDE - 1];
 
+/// The labels of rows with one number on any number of CPUs.
+const LONE_LABELS: [&[u8]; 4] = [b"ERR", b"MIS", b"Err", b"BAD"];
+
 /// Where the counts of a row end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ends {
@@ -229,8 +232,10 @@ impl Scan<'_> {
             let is_fiq = self.text[label.clone()] == *b"FIQ" && is_text_alone(bytes, self.found.in_columns);
             return if is_fiq { Ok(Columns::Cpus) } else { Err(Bad::new(tail.start, "not a count")) };
         }
-        let columns =
-            columns_of(kind, counts, cpus, tail.is_empty()).map_err(|message| Bad::new(after.start, message))?;
+        // Without its newline, a row of one number may be the beginning of another one.
+        let is_ended = after.end < self.text.len() || LONE_LABELS.contains(&&self.text[label.clone()]);
+        let columns = columns_of(kind, counts, cpus, tail.is_empty(), is_ended)
+            .map_err(|message| Bad::new(after.start, message))?;
         if self.found.in_columns {
             if kind == Kind::Arch
                 && let Some(offset) = lost_count(&self.text[label.clone()], bytes)
@@ -398,11 +403,17 @@ fn column_count(column: &[u8; STRIDE]) -> Option<u64> {
 }
 
 /// Which CPUs `counts` numbers belong to, if they can be told.
-fn columns_of(kind: Kind, counts: usize, cpus: usize, nothing_follows: bool) -> Result<Columns, String> {
+fn columns_of(
+    kind: Kind,
+    counts: usize,
+    cpus: usize,
+    nothing_follows: bool,
+    is_ended: bool,
+) -> Result<Columns, String> {
     match counts {
         _ if kind == Kind::Softirq && !nothing_follows => Err("not a count".into()),
         _ if counts == cpus => Ok(Columns::Cpus),
-        1 if kind == Kind::Arch && nothing_follows => Ok(Columns::Lone),
+        1 if kind == Kind::Arch && nothing_follows && is_ended => Ok(Columns::Lone),
         _ if kind == Kind::Arch && counts > cpus => Ok(Columns::Extra),
         _ => Err(format!("{} in a row for {}", several(counts, "count"), several(cpus, "CPU"))),
     }
