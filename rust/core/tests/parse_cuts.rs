@@ -17,7 +17,7 @@ fn fixtures() -> Vec<(TextKind, Vec<u8>)> {
     }
     let shape = Shape { file: File::Softirqs, format: Format::Flow, cpus: 3, gaps: false, devices: 0, seed: 1 };
     texts.push((TextKind::Softirqs, Model::generate(shape).render()));
-    let glued = b"           CPU0       CPU1\n 27:       1966       1900GIC-0  27 Level     arch_timer\nFIQ:              usb_fiq\nIPI0:2768808080 2844211768       Rescheduling interrupts\nErr:          0\n";
+    let glued = b"           CPU0       CPU1\n 27:       1966       1900GIC-0  27 Level     arch_timer\nFIQ:              usb_fiq\nIPI0:2768808080 2844211768       Rescheduling interrupts\nIPI (recv/sent):       1234/5678\nErr:          0\n";
     texts.push((TextKind::Interrupts, glued.to_vec()));
     texts
 }

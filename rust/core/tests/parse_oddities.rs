@@ -262,6 +262,26 @@ fn more_numbers_than_cpus_are_kept_without_cpus() {
 }
 
 #[test]
+fn the_two_counts_of_old_powerpcs_ipis_belong_to_no_cpu() {
+    let header = "           CPU0       CPU1\nLOC:          5          6   Local timer interrupts\n";
+    let text = |counts| format!("{header}IPI (recv/sent):{counts}\nBAD:          0\n");
+    for counts in ["       1234/5678", " 1234567890/1"] {
+        let parsed = interrupts(&text(counts));
+        let numbers = counts.trim().split('/').map(|count| (None, count.parse().unwrap()));
+        assert_eq!(cells(&parsed, 1), numbers.collect::<Vec<_>>());
+        assert_eq!((parsed.layout.lines[1].irq.as_str(), parsed.layout.lines[1].kind), ("IPI (recv/sent)", Kind::Arch));
+        assert!(parsed.extra_numbers.is_empty());
+    }
+    for counts in
+        ["       1234", "       1234/", "       1234/5x", "       1234/5 6", "      1234/5678", " /5", " 1//5"]
+    {
+        assert_eq!(error(text(counts)).0, 3, "{counts}");
+    }
+    // What is cut may have had more digits.
+    assert_eq!(error(format!("{header}IPI (recv/sent):       1234/5678")).0, 3);
+}
+
+#[test]
 fn ten_digit_counts_fill_their_column() {
     let parsed = interrupts("           CPU0       CPU1\nCAL: 4286015824 4294967295   Function call interrupts\n");
     assert_eq!(parsed.counts, [4_286_015_824, 4_294_967_295]);

@@ -1,6 +1,6 @@
 //! Models of machines, old and new, made up from a seed.
 
-use crate::model::{Columns, File, Format, Model, Row, Tail};
+use crate::model::{Columns, File, Format, Model, RECEIVED_AND_SENT, Row, Tail};
 use crate::rng::Rng;
 
 /// What a machine is like.
@@ -167,6 +167,10 @@ impl Model {
                 }
                 self.rows.push(row);
             }
+        }
+        if self.format == Format::Level && self.cpus.len() > 1 && rng.chance(1, 4) {
+            let (counts, tail) = (vec![count(rng), count(rng)], Tail::Text(String::new()));
+            self.rows.push(Row { label: RECEIVED_AND_SENT.into(), counts, columns: Columns::Unknown, tail });
         }
         if rng.chance(1, 4) {
             let tail = Tail::Text("usb_fiq".into());

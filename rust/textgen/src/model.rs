@@ -12,6 +12,9 @@ pub enum File {
     Softirqs,
 }
 
+/// The label of the one row that has two counts for all CPUs, of PowerPC to 2.6.
+pub(crate) const RECEIVED_AND_SENT: &str = "IPI (recv/sent)";
+
 /// How a kernel prints a numbered line after its counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -143,7 +146,8 @@ impl Model {
         for row in &self.rows {
             self.render_row(row, &mut text, &mut fields);
         }
-        if !self.final_newline {
+        // Its newline alone says where a row with two counts between no columns ends.
+        if !self.final_newline && self.rows.last().is_none_or(|row| row.label != RECEIVED_AND_SENT) {
             text.pop();
         }
         (text.into_bytes(), fields)
@@ -160,6 +164,14 @@ impl Model {
     }
 
     fn render_row(&self, row: &Row, text: &mut String, fields: &mut Vec<Range<usize>>) {
+        if let (RECEIVED_AND_SENT, [received, sent]) = (row.label.as_str(), &row.counts[..]) {
+            push(text, format_args!("{RECEIVED_AND_SENT}: {received:10}/"));
+            fields.push(text.len() - 11..text.len() - 1);
+            let start = text.len();
+            push(text, format_args!("{sent}\n"));
+            fields.push(start..text.len() - 1);
+            return;
+        }
         let width = self.label_width;
         let before = self.file == File::Softirqs || self.format.blank_before_counts();
         // ARM's IPI labels stick out to the left of three places, and take the blank after the colon for it; in more

@@ -18,8 +18,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// leave place for one more. The widest stand first, since a narrower one can end inside a count.
 const IPI_WIDTHS: [usize; 3] = [STRIDE + 1, STRIDE, STRIDE - 1];
 
+const OUTSIDE: &str = "a count that does not end where its column does";
+
 /// The labels of rows with one number on any number of CPUs.
 const LONE_LABELS: [&[u8]; 4] = [b"ERR", b"MIS", b"Err", b"BAD"];
+
+/// The label of old PowerPC's one row for IPIs, which has two counts for all CPUs: `IPI (recv/sent):       1234/5678`.
+const RECEIVED_AND_SENT: &[u8] = b"IPI (recv/sent)";
 
 /// Where the counts of a row end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +40,8 @@ pub(super) enum Ends {
 pub(super) enum Columns {
     /// One for each CPU of the header; or none at all.
     Cpus,
-    /// A lone number under several CPUs.
-    Lone,
+    /// All together: a lone number under several CPUs, or the two of [`RECEIVED_AND_SENT`].
+    All,
     /// More than the header has CPUs.
     Extra,
 }
@@ -99,7 +104,8 @@ pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Tabl
         Err(error) => error,
     };
     let Ok(table) = scan(text, kind, path, false) else { return Err(error) };
-    let whole = || table.rows.iter().filter(|row| row.cells.len() == table.cpus.len());
+    let is_whole = |row: &&Row| row.columns == Columns::Cpus && !row.cells.is_empty();
+    let whole = || table.rows.iter().filter(is_whole);
     let is_in_columns = |row: &&Row| match row.ends {
         Ends::Strided(first_end) => {
             first_end - row.fields.start == STRIDE || text[row.label.clone()].starts_with(b"IPI")
@@ -186,6 +192,23 @@ impl Scan<'_> {
         let (kind, number) = self.label(&label)?;
         let start = label.end + 1;
         let first_cell = self.found.counts.len();
+        let is_pair = kind == Kind::Arch && self.text[label.clone()] == *RECEIVED_AND_SENT;
+        let (ends, end) = if is_pair { self.received_and_sent(start)? } else { self.counts(kind, &label, start)? };
+        let rest = &self.text[end..];
+        let line_end = rest.iter().position(|&byte| byte == b'\n').map_or(self.text.len(), |at| end + at);
+        let tail_start = self.skip_blanks(end);
+        let blanks = self.text[tail_start..line_end].iter().rev().take_while(|&&byte| is_blank(byte)).count();
+        let tail = tail_start..line_end - blanks;
+        let cells = first_cell..self.found.counts.len();
+        let columns =
+            if is_pair { Columns::All } else { self.columns(kind, &label, cells.len(), end..line_end, &tail)? };
+        self.found.rows.push(Row { kind, number, begin, label, fields: start..end, ends, columns, cells, tail });
+        Ok(line_end)
+    }
+
+    /// Takes the counts of a row, which stand from `start` on; returns where they end.
+    fn counts(&mut self, kind: Kind, label: &Range<usize>, start: usize) -> Result<(Ends, usize), Bad> {
+        let first = self.found.counts.len();
         let cpus = self.found.cpus.len();
         let in_columns = self.found.in_columns;
         let is_ipi = in_columns && self.text[label.clone()].starts_with(b"IPI");
@@ -202,18 +225,33 @@ impl Scan<'_> {
         {
             return Err(Bad::new(start, "a count that does not end where those of other IPIs do"));
         }
-        if self.found.counts.len() - first_cell == cpus {
+        if self.found.counts.len() - first == cpus {
             end = self.extra_counts(end, ends)?;
         }
-        let rest = &self.text[end..];
-        let line_end = rest.iter().position(|&byte| byte == b'\n').map_or(self.text.len(), |at| end + at);
-        let tail_start = self.skip_blanks(end);
-        let blanks = self.text[tail_start..line_end].iter().rev().take_while(|&&byte| is_blank(byte)).count();
-        let tail = tail_start..line_end - blanks;
-        let cells = first_cell..self.found.counts.len();
-        let columns = self.columns(kind, &label, cells.len(), end..line_end, &tail)?;
-        self.found.rows.push(Row { kind, number, begin, label, fields: start..end, ends, columns, cells, tail });
-        Ok(line_end)
+        Ok((ends, end))
+    }
+
+    /// Takes two counts with a slash between them and nothing after them.
+    fn received_and_sent(&mut self, start: usize) -> Result<(Ends, usize), Bad> {
+        let listed = self.found.ends.len();
+        let token = self.token(start);
+        let bytes = &self.text[token.clone()];
+        let slash = token.start + bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (received, sent) = (token.start..slash, (slash + 1).min(token.end)..token.end);
+        let is_count = |count: &Range<usize>| digits(&self.text[count.clone()]).is_some();
+        // Only its newline says that the second count is there in full.
+        let is_pair = self.text.get(slash) == Some(&b'/') && self.text.get(self.skip_blanks(token.end)) == Some(&b'\n');
+        if !is_pair || !is_count(&received) || !is_count(&sent) {
+            return Err(Bad::new(token.start, "not two counts with a slash between them"));
+        }
+        if self.found.in_columns && !is_in_column(&received, start, &[STRIDE]) {
+            return Err(Bad::new(token.start, OUTSIDE));
+        }
+        for count in [received, sent] {
+            self.found.ends.push(count.end);
+            self.push_count(count)?;
+        }
+        Ok((Ends::Listed(listed), token.end))
     }
 
     /// Which CPUs the counts of a row belong to, if nothing in `after`, which follows them, speaks against it.
@@ -254,7 +292,7 @@ impl Scan<'_> {
         if bytes.is_empty() {
             return Err(Bad::new(label.start, "a row without a label"));
         }
-        if bytes.iter().any(|&byte| is_blank(byte)) && !is_numbered_word(bytes) {
+        if bytes.iter().any(|&byte| is_blank(byte)) && !is_numbered_word(bytes) && bytes != RECEIVED_AND_SENT {
             return Err(Bad::new(label.start, "a label with blanks inside"));
         }
         if self.kind == TextKind::Softirqs {
@@ -308,7 +346,7 @@ impl Scan<'_> {
             let stop = if !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit) {
                 if self.found.in_columns && !is_in_column(&token, end, widths) && !self.is_errors_of_arm(start, &token)
                 {
-                    return Err(Bad::new(token.start, "a count that does not end where its column does"));
+                    return Err(Bad::new(token.start, OUTSIDE));
                 }
                 token.end
             } else if column + 1 == cpus && may_touch && self.is_touched_at(end + STRIDE, &token) {
@@ -413,7 +451,7 @@ fn columns_of(
     match counts {
         _ if kind == Kind::Softirq && !nothing_follows => Err("not a count".into()),
         _ if counts == cpus => Ok(Columns::Cpus),
-        1 if kind == Kind::Arch && nothing_follows && is_ended => Ok(Columns::Lone),
+        1 if kind == Kind::Arch && nothing_follows && is_ended => Ok(Columns::All),
         _ if kind == Kind::Arch && counts > cpus => Ok(Columns::Extra),
         _ => Err(format!("{} in a row for {}", several(counts, "count"), several(cpus, "CPU"))),
     }
