@@ -66,7 +66,9 @@ class _Package(ModuleType):
         if name not in __all__:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
         names = import_module(".names", self.__name__)
-        vars(self).update({name: getattr(names, name) for name in __all__})
+        for public in __all__:
+            # What somebody has put in its place stays.
+            vars(self).setdefault(public, getattr(names, public))
         return vars(self)[name]
 
     def __setattr__(self, name: str, value: object) -> None:
