@@ -73,10 +73,17 @@ fn in_turns(turns: usize, mut first: impl FnMut(), mut second: impl FnMut()) {
     }
 }
 
+/// The bare loop for a turn: the share that it missed, and the CPU time of the process.
+fn bare_turn(paths: &'static [&'static str]) -> (f64, f64) {
+    let before_ms = process_cpu_ms();
+    let (read, passed) = thread::spawn(|| paced_loop(paths, INTERVAL_NS, TURN)).join().expect("the bare loop");
+    (passed as f64 / (read + passed) as f64, process_cpu_ms() - before_ms)
+}
+
 /// What is missed and taken, with the defaults.
 fn missed_and_cpu(turns: usize) {
     let (mut missed, mut cpu_ms, mut cpu_opening_ms) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut bare_missed, mut bare_cpu_ms) = (Vec::new(), Vec::new());
+    let (mut bare_missed, mut bare_cpu_ms, mut bare_interrupts_us) = (Vec::new(), Vec::new(), Vec::new());
     in_turns(
         turns,
         || {
@@ -86,11 +93,11 @@ fn missed_and_cpu(turns: usize) {
             cpu_ms.push(from_start);
         },
         || {
-            let before_ms = process_cpu_ms();
-            let bare = thread::spawn(|| paced_loop(INTERVAL_NS, TURN));
-            let (read, passed) = bare.join().expect("the bare loop");
-            bare_cpu_ms.push(process_cpu_ms() - before_ms);
-            bare_missed.push(passed as f64 / (read + passed) as f64);
+            let (missed, cpu_ms) = bare_turn(&["/proc/interrupts", "/proc/softirqs"]);
+            bare_missed.push(missed);
+            bare_cpu_ms.push(cpu_ms);
+            // A millisecond in a second is a microsecond a sample.
+            bare_interrupts_us.push(bare_turn(&["/proc/interrupts"]).1);
         },
     );
     println!("# paced at 1 kHz, {turns} turns of 1 s");
@@ -99,6 +106,7 @@ fn missed_and_cpu(turns: usize) {
     report("paced_cpu", "ms/s", &cpu_ms);
     report("paced_cpu_with_opening", "ms/s", &cpu_opening_ms);
     report("bare_paced_cpu", "ms/s", &bare_cpu_ms);
+    report("bare_interrupts_cpu", "us/sample", &bare_interrupts_us);
 }
 
 /// How late the first read of each sample began.

@@ -47,11 +47,11 @@ impl BareText {
     }
 }
 
-/// Sleeps to each point of the grid and reads both texts, for so long. Returns how many points it read, and how many
+/// Sleeps to each point of the grid and reads the texts, for so long. Returns how many points it read, and how many
 /// passed before it asked for the next one.
-pub fn paced_loop(interval_ns: i64, duration: Duration) -> (u64, u64) {
+pub fn paced_loop(paths: &[&str], interval_ns: i64, duration: Duration) -> (u64, u64) {
     let clock = SystemClock;
-    let mut texts = [BareText::open("/proc/interrupts"), BareText::open("/proc/softirqs")];
+    let mut texts: Vec<_> = paths.iter().map(|path| BareText::open(path)).collect();
     set_current_timer_slack(std::num::NonZeroU64::new(1)).expect("timer slack");
     let points = i64::try_from(duration.as_nanos()).expect("a short turn") / interval_ns;
     let t0 = clock.now();
