@@ -8,6 +8,8 @@ What was recorded is a `Trace`, in memory or in a Parquet file; analyses are fun
 """
 
 from ._core import __version__
+from .analyses.imbalance import imbalance
+from .analyses.rates import rates
 from .durations import Duration
 from .errors import (
     IrqtraceError,
@@ -19,7 +21,6 @@ from .errors import (
 )
 from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
 from .quality import quality
-from .rates import rates
 from .recording import record
 from .sampler import Sampler
 from .snapshot import snapshot
@@ -42,6 +43,7 @@ __all__ = [
     "TraceInfo",
     "TraceWarning",
     "__version__",
+    "imbalance",
     "open_trace",
     "quality",
     "rates",

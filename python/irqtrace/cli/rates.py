@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from irqtrace.analyses.rates import rates
 from irqtrace.display.table import frame_table
-from irqtrace.rates import rates
 from irqtrace.trace import open_trace
 
 from .output import add_format, emit
