@@ -11,13 +11,17 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import polars as pl
 import pytest
 
 import irqtrace
-from irqtrace import open_trace
+from irqtrace import _core, open_trace
 from irqtrace.cli import main
+from irqtrace.cli.progress import _told
+from irqtrace.cli.signals import on_signals
 from irqtrace.display.text import harmless
 from made import MadeLine, MadeRead, MadeTrace, small_trace
 from test_trace import conserved
@@ -89,6 +93,79 @@ def test_a_recording_that_is_told_to_end_is_complete(fake_proc: Path, tmp_path: 
     assert conserved(open_trace(path))
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("command", [[], ["--", "touch", "begun"]])
+def test_a_signal_before_the_start_ends_a_recording_like_any(
+    fake_proc: Path, tmp_path: Path, number: signal.Signals, command: list[str]
+) -> None:
+    # One signal comes before there is a file, one when there is and nothing has been sampled.
+    code = (
+        "import os, signal, sys\n"
+        "from irqtrace.cli import main\n"
+        "from irqtrace.settings import Settings\n"
+        "made = Settings.sampler\n"
+        "def then(*arguments, **options):\n"
+        "    os.kill(os.getpid(), int(sys.argv[1]))\n"
+        "    core = made(*arguments, **options)\n"
+        "    os.kill(os.getpid(), int(sys.argv[1]))\n"
+        "    return core\n"
+        "Settings.sampler = then\n"
+        "sys.exit(main(sys.argv[2:]))\n"
+    )
+    options = ["record", "--quiet", "--procfs", str(fake_proc), *command]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(int(number)), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (128 + number if command else 0, "")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"proc", "trace.parquet"}
+    assert conserved(open_trace(tmp_path / "trace.parquet"))
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    heard: list[int] = []
+    try:
+        with on_signals(heard.append):
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert heard == [signal.SIGTERM]
+
+
+def test_ctrl_c_while_the_command_loads_is_status_130_and_no_traceback() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "class CtrlC:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'polars':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, CtrlC())\n"
+        "import runpy\n"
+        "runpy.run_module('irqtrace', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_names_of_the_package_stay_what_they_are_whatever_is_loaded_first() -> None:
+    code = (
+        "import irqtrace.analyses.rates, irqtrace.analyses.quality, irqtrace.snapshots\n"
+        "import irqtrace, types\n"
+        "assert not [name for name in irqtrace.__all__ if isinstance(getattr(irqtrace, name), types.ModuleType)]\n"
+        "assert set(irqtrace.__all__) <= set(dir(irqtrace))\n"
+        "assert not hasattr(irqtrace, 'nothing')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137)])
 def test_record_passes_on_the_status_of_its_command(
     fake_proc: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], script: str, status: int
@@ -122,10 +199,23 @@ def test_a_command_that_is_not_there_is_said_so(tmp_path: Path, capsys: pytest.C
     assert not path.exists()
 
 
+@pytest.mark.parametrize("command", ["/etc/passwd", "/tmp"])  # noqa: S108 - a folder that is there
+def test_what_may_not_be_run_is_told_from_what_is_not_there(
+    fake_proc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    path = tmp_path / "t.parquet"
+    assert main(["record", "-o", str(path), "--procfs", str(fake_proc), "--", command]) == 126
+    assert capsys.readouterr().err == f"irqtrace: {command}: permission denied\n"
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["record", "5 parsecs"], "no duration"),
+        (["record", "-1s"], "'-1s' is not longer than zero"),
+        (["record", "1s", "-o", ""], "path is empty"),
+        (["record", "1s", "--interval", "-1ms"], "smallest sensible value here is"),
         (["record", "1s", "--interval", "0s"], "smallest sensible value here is"),
         (["record", "1s", "--kinds", "hard"], "the kinds are irq, arch, softirq"),
         (["record", "1s", "--kinds", "irq,arch=1500us"], "no whole multiple"),
@@ -194,6 +284,34 @@ def test_output_replaces_no_file_unless_forced(tmp_path: Path, capsys: pytest.Ca
     assert list(tmp_path.iterdir()) == [Path(path)]
 
 
+def test_output_keeps_a_link_and_the_rights_of_what_it_replaces(fake_proc: Path, tmp_path: Path) -> None:
+    real, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    for rights in (0o600, 0o666):
+        real.write_text("old")
+        real.chmod(rights)
+        link.unlink(missing_ok=True)
+        link.symlink_to("real.csv")
+        assert main(["snapshot", "--procfs", str(fake_proc), "--format", "csv", "-o", str(link), "--force"]) == 0
+        assert link.is_symlink()
+        assert real.read_text().startswith("kind,irq,")
+        assert real.stat().st_mode & 0o777 == rights
+
+
+def test_output_goes_into_a_pipe_by_its_name(fake_proc: Path) -> None:
+    arguments = ["snapshot", "--procfs", str(fake_proc), "--format", "csv", "-o", "/dev/stdout"]
+    done = subprocess.run([*RUN, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("kind,irq,")
+
+
+@pytest.mark.parametrize(("output", "named"), [([], "standard output"), (["-o", "/dev/full"], "/dev/full")])
+def test_what_cannot_be_written_to_is_named(fake_proc: Path, output: list[str], named: str) -> None:
+    arguments = ["snapshot", "--procfs", str(fake_proc), *output]
+    with Path("/dev/null" if output else "/dev/full").open("w") as out:
+        done = subprocess.run([*RUN, *arguments], stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, f"irqtrace: {named}: no space left on device\n")
+
+
 def test_names_are_data_in_a_file_and_harmless_in_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = "eth0\x1b[2J\x07"
     reads = [MadeRead("irq", "proc", n, n * 1_000_000, 1_000, {(0, 0): n}) for n in range(3)]
@@ -218,6 +336,8 @@ def test_doctor_tells_what_can_be_sampled(fake_proc: Path, capsys: pytest.Captur
     assert main(["doctor", "--procfs", str(fake_proc)]) == 0
     said = capsys.readouterr().out
     assert "shortest sensible interval" in said
+    for option in ("--fifo", "--lock-memory", "--dma-latency", "--pin"):
+        assert f"({option})" in said
     assert main(["doctor", "--procfs", str(fake_proc), "--format", "json"]) == 0
     assert {row["subject"] for row in json.loads(capsys.readouterr().out)} >= {"shortest sensible interval"}
 
@@ -288,3 +408,48 @@ def test_a_recording_that_breaks_off_says_where_it_is(
     assert main(["record", *options, "--", "timeout", "1", "sh", "-c", spoil]) == 1
     assert f"what was read until then is in {path}" in capsys.readouterr().err
     assert conserved(open_trace(path))
+
+
+def test_a_command_that_cannot_be_run_leaves_an_old_trace_as_it_was(
+    fake_proc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, command = tmp_path / "t.parquet", tmp_path / "lost"
+    path.write_text("dear data")
+    command.write_text("#!/nowhere/sh\n")
+    command.chmod(0o755)
+    options = ["record", "--force", "-o", str(path), "--procfs", str(fake_proc)]
+    assert main([*options, "--", str(command)]) == 127
+    assert capsys.readouterr().err == f"irqtrace: {command}: its interpreter is not there\n"
+    command.write_bytes(b"\x00\x01")
+    assert main([*options, "--", str(command)]) == 126
+    assert path.read_text() == "dear data"
+    assert {entry.name for entry in tmp_path.iterdir()} == {"proc", "lost", "t.parquet"}
+
+
+def test_a_file_that_comes_meanwhile_stays_and_the_recording_is_told_where(
+    fake_proc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "T.parquet"
+    script = f"echo mine > {shlex.quote(str(path))}"
+    assert main(["record", "-o", str(path), "--procfs", str(fake_proc), "--", "sh", "-c", script]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"irqtrace: {path}: exists already")
+    assert path.read_text() == "mine\n"
+    (kept,) = (entry for entry in tmp_path.iterdir() if entry.name.startswith(".T.parquet."))
+    assert f"the recording is complete in {kept}; the command ended with status 0" in said
+    assert conserved(open_trace(kept))
+
+
+def test_a_recording_that_fails_still_tells_the_status_of_its_command(fake_proc: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    record = shlex.join([*RUN, "record", "-o", str(path), "--procfs", str(fake_proc), "--", "sh", "-c", "exit 5"])
+    # No file may grow: as with a disk that is full.
+    done = subprocess.run(["/bin/sh", "-c", f"ulimit -f 0; exec {record}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"irqtrace: {path}: file too large; the command ended with status 5\n"
+
+
+@pytest.mark.parametrize(("file_bytes", "told"), [(4, False), (5_000, True)])
+def test_progress_tells_a_size_once_rows_are_in_the_file(file_bytes: int, told: bool) -> None:  # noqa: FBT001
+    progress = SimpleNamespace(samples=1, missed=0, elapsed_ns=1, file_bytes=file_bytes)
+    assert ("B" in _told(cast("_core.Progress", progress)).removesuffix(" missed")) == told

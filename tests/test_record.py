@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -151,6 +155,55 @@ def test_a_replay_into_a_file_is_the_replay_in_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("folder", "error", "number"),
+    [("nowhere", FileNotFoundError, errno.ENOENT), ("file", NotADirectoryError, errno.ENOTDIR)],
+)
+def test_an_error_of_a_file_has_its_class_its_number_and_the_name_as_it_was_given(
+    fake_proc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, error: type[OSError], number: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    path = f"{folder}/t.parquet"
+    in_memory = irqtrace.record("5ms", procfs=fake_proc)
+    for write in (
+        lambda: irqtrace.record("5ms", procfs=fake_proc, path=path),
+        lambda: in_memory.write(path),
+        lambda: in_memory.write(path, overwrite=True),
+    ):
+        with pytest.raises(error) as caught:
+            write()
+        assert (caught.value.errno, caught.value.filename) == (number, path)
+        assert "partial" not in str(caught.value)
+
+
+def test_a_disk_that_takes_no_more_is_said_in_the_systems_words(fake_proc: Path, tmp_path: Path) -> None:
+    path = str(tmp_path / "t.parquet")
+    # The system's refusal to let a file grow stands for that of a full disk.
+    code = (
+        "import irqtrace, resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
+        "trace = irqtrace.record('5ms', procfs=sys.argv[2])\n"
+        "for write in (lambda: irqtrace.record('5ms', procfs=sys.argv[2], path=sys.argv[1]),\n"
+        "              lambda: trace.write(sys.argv[1])):\n"
+        "    try:\n"
+        "        write()\n"
+        "    except OSError as error:\n"
+        "        print(error.errno, error.filename, error.strerror)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path, str(fake_proc)], capture_output=True, text=True, check=False
+    )
+    said = f"{errno.EFBIG} {path} {os.strerror(errno.EFBIG)}\n"
+    assert (done.stdout, done.stderr) == (said * 2, "")
+    assert list(tmp_path.iterdir()) == [fake_proc]
+
+
+def test_a_path_that_is_empty_is_refused_in_words(fake_proc: Path) -> None:
+    with pytest.raises(ValueError, match="path is empty"):
+        irqtrace.record("5ms", procfs=fake_proc, path="")
+
+
+@pytest.mark.parametrize(
     ("options", "error"),
     [
         ({"irqs": [-1]}, ValueError),
@@ -159,6 +212,10 @@ def test_a_replay_into_a_file_is_the_replay_in_memory(tmp_path: Path) -> None:
         ({"irqs": [True]}, TypeError),
         ({"memory_limit": "1GB"}, TypeError),
         ({"memory_limit": 1e9}, TypeError),
+        ({"memory_limit": None}, TypeError),
+        ({"memory_limit": 2**64}, ValueError),
+        ({"pin": True}, TypeError),
+        ({"pin": 1.0}, TypeError),
     ],
 )
 def test_an_option_of_no_use_is_refused_in_words(options: dict[str, Any], error: type[Exception]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import polars as pl
@@ -109,6 +111,80 @@ def test_async_batches_are_the_same_and_a_cancelled_wait_loses_none() -> None:
         reached = batch.samples["sample"].max()
 
 
+class SlowCore:
+    """Stands for the core's sampler: its start lasts until it may go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.calls: list[tuple[str, int]] = []
+
+    def start(self) -> None:
+        self.begun.set()
+        assert self.go_on.wait(60)
+        self._called("start")
+
+    def stop(self) -> None:
+        self._called("stop")
+
+    def abandon(self) -> None:
+        self._called("abandon")
+
+    def _called(self, name: str) -> None:
+        self.calls.append((name, threading.get_ident()))
+
+
+def test_the_event_loop_runs_on_while_a_sampler_starts_and_stops() -> None:
+    sampler, core = Sampler(kinds=["softirq"]), SlowCore()
+    sampler._core = cast("_core.Sampler", core)
+
+    async def use() -> None:
+        async def let_it() -> None:
+            await asyncio.to_thread(core.begun.wait, 60)
+            core.go_on.set()
+
+        letting = asyncio.create_task(let_it())
+        async with sampler:
+            await letting
+
+    asyncio.run(use())
+    assert [name for name, _ in core.calls] == ["start", "stop"]
+    assert threading.get_ident() not in {thread for _, thread in core.calls}
+
+
+def test_a_start_that_is_cancelled_leaves_no_sampler_running() -> None:
+    sampler, core = Sampler(kinds=["softirq"]), SlowCore()
+    sampler._core = cast("_core.Sampler", core)
+
+    async def use() -> None:
+        async with sampler:
+            raise AssertionError
+
+    async def cancel() -> None:
+        using = asyncio.create_task(use())
+        await asyncio.to_thread(core.begun.wait, 60)
+        using.cancel()
+        # It is told, and waits for the thread that cannot be.
+        await asyncio.sleep(0)
+        core.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await using
+
+    asyncio.run(cancel())
+    assert [name for name, _ in core.calls] == ["start", "abandon"]
+
+
+def test_threads_that_iterate_at_once_take_no_batch_twice_and_none_from_nowhere() -> None:
+    class TakenMeanwhile(deque[_core.Trace]):
+        """Another thread takes the last batch between the look and the grasp."""
+
+        def __bool__(self) -> bool:
+            return True
+
+    sampler = Sampler(kinds=["softirq"])
+    sampler._taken = TakenMeanwhile()
+    assert list(sampler._handed_out()) == []
+
+
 def test_a_mark_is_kept_with_its_time() -> None:
     with Sampler(interval="1ms", kinds=["softirq"]) as sampler:
         before = time.time_ns()
@@ -184,8 +260,13 @@ def test_a_wish_that_makes_no_sense_is_refused_with_what_exists(options: dict[st
 
 def test_a_masked_text_is_unavailable(fake_proc: Path) -> None:
     (fake_proc / "interrupts").write_text("")
-    with pytest.raises(SourceUnavailable):
+    with pytest.raises(SourceUnavailable, match=r"what can be read here is kinds=softirq"):
         Sampler(procfs=fake_proc)
+    Sampler(procfs=fake_proc, kinds=["softirq"])
+    (fake_proc / "softirqs").unlink()
+    with pytest.raises(SourceUnavailable) as caught:
+        Sampler(procfs=fake_proc)
+    assert "what can be read" not in str(caught.value)
 
 
 def test_a_sampler_samples_once_and_only_when_entered() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import os
+import pickle
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -573,6 +575,21 @@ def test_damaged_pages_are_said_to_be_damaged(tmp_path: Path) -> None:
     assert said > 0
 
 
+PREVIOUS = {"kind": "irq", "engine": "proc", "sample": 0, "time_ns": 0, "read_ns": 0}
+GROUP = {"kind": "irq", "engine": "proc", "every": 1, "reads": 1, "missed": 0}
+WARNING = {
+    "type": "reset",
+    "kind": "irq",
+    "engine": "proc",
+    "line": None,
+    "count": 1,
+    "first_sample": 0,
+    "last_sample": 0,
+    "worst": None,
+    "message": "",
+}
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [
@@ -581,15 +598,54 @@ def test_damaged_pages_are_said_to_be_damaged(tmp_path: Path) -> None:
         ({"interval_ns": 0}, "interval_ns"),
         ({"host": {"host": "a"}}, "host.boot"),
         ({"baselines": {"line": [0], "cpu": ["x"], "sample": [0], "count": [0]}}, r"baselines.cpu\[0\]"),
+        ({"previous": [PREVIOUS | {"kind": "irk"}]}, r"previous\[0\].kind"),
+        ({"previous": [PREVIOUS | {"engine": None}]}, r"previous\[0\].engine"),
+        ({"groups": [GROUP | {"engine": "steam"}]}, r"groups\[0\].engine"),
+        ({"warnings": [WARNING | {"kind": "IRQ"}]}, r"warnings\[0\].kind"),
     ],
 )
-def test_a_description_with_wrong_types_is_damaged(tmp_path: Path, change: dict[str, Any], where: str) -> None:
+def test_a_description_with_wrong_types_or_words_is_damaged(tmp_path: Path, change: dict[str, Any], where: str) -> None:
+    with pytest.raises(TraceFormatError, match=f"damaged: {where} "):
+        described(tmp_path, change)
+
+
+@pytest.mark.parametrize(("column", "value"), [("kind", "hard"), ("engine", "prock"), ("number", -5), ("line", 2**40)])
+def test_a_line_that_cannot_be_one_is_damage(tmp_path: Path, column: str, value: object) -> None:
+    lines = small_trace().meta()["lines"]
+    lines[1] = lines[1] | {column: value}
+    for frame in ("lines", "deltas"):
+        with pytest.raises(TraceFormatError, match=r"t\.parquet: .*damaged: "):
+            getattr(described(tmp_path, {"lines": lines}), frame)
+
+
+def described(folder: Path, change: dict[str, Any]) -> Trace:
+    """A trace whose description has been changed."""
     made = small_trace()
-    path = tmp_path / "t.parquet"
+    path = folder / "t.parquet"
     meta = json.dumps(made.meta() | change)
     pq.write_table(made.table().replace_schema_metadata({"irqtrace": meta}), path)
-    with pytest.raises(TraceFormatError, match=f"damaged: {where} "):
+    return open_trace(path)
+
+
+def test_a_footer_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    path = small_trace().save(tmp_path / "t.parquet")
+    whole = path.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    at = whole.index(b"delta", footer)
+    path.write_bytes(whole[:at] + b"\xff" + whole[at + 1 :])
+    with pytest.raises(TraceFormatError, match="damaged: its Parquet footer"):
         open_trace(path)
+
+
+def test_a_trace_can_be_copied_and_sent_to_another_process(make_trace: Callable[..., Trace], fake_proc: Path) -> None:
+    made = make_trace()
+    for trace in (irqtrace.record("5ms", procfs=fake_proc), made, made.slice("5ms")):
+        for copied in (pickle.loads(pickle.dumps(trace)), copy.deepcopy(trace), copy.copy(trace)):  # noqa: S301 - our own
+            assert copied._meta == trace._meta
+            for frame in ("deltas", "samples", "lines"):
+                assert_frame_equal(getattr(copied, frame), getattr(trace, frame))
+            assert_frame_equal(copied.frame(), trace.frame())
+            assert copied.to_arrow().schema == trace.to_arrow().schema
 
 
 def test_a_path_may_be_bytes(tmp_path: Path) -> None:
@@ -605,7 +661,7 @@ def test_what_cannot_seek_is_named() -> None:
     os.close(reading)
 
 
-@pytest.mark.parametrize("no_trace", ["t.parquet", pl.DataFrame(), None])
+@pytest.mark.parametrize("no_trace", [pl.DataFrame(), None])
 def test_the_quality_of_what_is_no_trace_names_open_trace(no_trace: Any) -> None:  # noqa: ANN401
     with pytest.raises(TypeError, match="open_trace"):
         irqtrace.quality(no_trace)

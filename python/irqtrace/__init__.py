@@ -7,24 +7,28 @@
 What was recorded is a `Trace`, in memory or in a Parquet file; analyses are functions of it that return Polars frames.
 """
 
-from ._core import __version__
-from .analyses.imbalance import imbalance
-from .analyses.rates import rates
-from .durations import Duration
-from .errors import (
-    IrqtraceError,
-    IrqtraceWarning,
-    ParseError,
-    PrivilegeError,
-    SourceUnavailable,
-    TraceFormatError,
-)
-from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
-from .quality import quality
-from .recording import record
-from .sampler import Sampler
-from .snapshot import snapshot
-from .trace import Trace, open_trace
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._core import __version__
+    from .analyses.imbalance import imbalance
+    from .analyses.quality import quality
+    from .analyses.rates import rates
+    from .durations import Duration
+    from .errors import (
+        IrqtraceError,
+        IrqtraceWarning,
+        ParseError,
+        PrivilegeError,
+        SourceUnavailable,
+        TraceFormatError,
+    )
+    from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
+    from .recording import record
+    from .sampler import Sampler
+    from .snapshots import snapshot
+    from .trace import Trace, open_trace
 
 __all__ = [
     "Cost",
@@ -50,3 +54,19 @@ __all__ = [
     "record",
     "snapshot",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Loads the names, with Polars and Arrow behind them, when the first of them is asked for.
+
+    The command needs none of them to begin with, so that it can answer Ctrl-C while it loads the rest.
+    """
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    names = import_module(".names", __name__)
+    globals().update({public: getattr(names, public) for public in __all__})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -21,6 +21,7 @@ __all__ = [
     "__version__",
     "can_dma_latency",
     "can_fifo",
+    "can_lock_memory",
     "host_facts",
     "read_costs",
     "replay",
@@ -123,6 +124,9 @@ class Sampler:
     def stop(self) -> None:
         """Ends sampling, waits for the thread, completes the file. Twice is once. Raises what ended the recording."""
 
+    def abandon(self) -> None:
+        """Ends sampling, or keeps it from ever starting, and gives up the file: what has its name stays as it is."""
+
     def wait(self, timeout_s: float) -> bool:
         """Waits until sampling has ended by itself; True then, False when the time is over."""
 
@@ -171,6 +175,9 @@ def can_fifo() -> str | None:
 
 def can_dma_latency() -> str | None:
     """None where /dev/cpu_dma_latency may be opened for writing, else why not."""
+
+def can_lock_memory() -> str | None:
+    """None where memory may be locked, as far as the limits and capabilities tell, else why not. Locks nothing."""
 
 def replay(
     reads: Sequence[tuple[int, int, bytes | None, bytes | None]],

@@ -126,7 +126,7 @@ def _chosen_lines(sysfs: str) -> Check:
 
 
 def _privileges() -> list[Check]:
-    fifo, latency = _core.can_fifo(), _core.can_dma_latency()
+    fifo, latency, memory = _core.can_fifo(), _core.can_dma_latency(), _core.can_lock_memory()
     return [
         Check(
             "real-time priority (--fifo)",
@@ -139,6 +139,12 @@ def _privileges() -> list[Check]:
             good=latency is None,
             needed=False,
             finding=latency or "allowed: CPUs may be kept from sleeping deeply while sampling",
+        ),
+        Check(
+            "locked memory (--lock-memory)",
+            good=memory is None,
+            needed=False,
+            finding=memory or "allowed: the sampler's memory may be kept from being paged out",
         ),
     ]
 

@@ -52,7 +52,7 @@ def read_footer(path: str | bytes | Path) -> Meta:
         try:
             footer = pq.read_metadata(file)
             columns = footer.schema.to_arrow_schema().names
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise TraceFormatError(f"{name}: damaged: its Parquet footer cannot be read: {error}") from error
     text = (footer.metadata or {}).get(_KEY)
     if text is None:

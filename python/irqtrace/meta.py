@@ -5,9 +5,21 @@ from __future__ import annotations
 import json
 from functools import cache
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypedDict, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    TypedDict,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from .errors import TraceFormatError
+from .schema import Engine, Kind  # noqa: TC001 - the check of a file looks at what the types say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +33,8 @@ SCHEMA = 1
 class GroupMeta(TypedDict):
     """What is read together."""
 
-    kind: str
-    engine: str
+    kind: Kind
+    engine: Engine
     every: int
     reads: int
     missed: int
@@ -46,8 +58,8 @@ class LineMeta(TypedDict):
     """A counter row; ``last_sample`` is None while it is present."""
 
     line: int
-    kind: str
-    engine: str
+    kind: Kind
+    engine: Engine
     irq: str
     name: str
     number: int | None
@@ -71,8 +83,8 @@ class CountsMeta(TypedDict):
 class PreviousMeta(TypedDict):
     """The last read of a group before this trace."""
 
-    kind: str
-    engine: str
+    kind: Kind
+    engine: Engine
     sample: int
     time_ns: int
     read_ns: int
@@ -92,8 +104,8 @@ class WarningMeta(TypedDict):
     """Something that a person must know, added up."""
 
     type: str
-    kind: str | None
-    engine: str | None
+    kind: Kind | None
+    engine: Engine | None
     line: int | None
     count: int
     first_sample: int
@@ -170,6 +182,8 @@ def _misfit(value: object, hint: Any, where: str) -> str | None:  # noqa: ANN401
         inner = ((key, part, f"{where}.{key}") for key, part in _hints(hint).items())
         return _first(where_ if key not in value else _misfit(value[key], part, where_) for key, part, where_ in inner)
     origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return None if value in arguments else where
     if origin is list:
         if not isinstance(value, list):
             return where

@@ -52,7 +52,10 @@ def record(
 
     Raises:
         ValueError, SourceUnavailable, PrivilegeError: as `Sampler`.
-        FileExistsError: if there is such a file and ``overwrite`` is false.
+        FileExistsError: if there is such a file and ``overwrite`` is false; one that came to be there meanwhile is
+            left alone too, and the error says where the recording is.
+        OSError: if the file cannot be written: FileNotFoundError, PermissionError and the like, with errno and the path
+            as it was given.
 
     >>> trace = irqtrace.record("10s", interval="500us", kinds=["irq"])  # doctest: +SKIP
     """
@@ -85,12 +88,18 @@ def run(
 ) -> None:
     """Samples until the sampler's own end or that which ``over`` tells; the recording is complete in any case.
 
-    ``over`` waits for a while, a tenth of a second or so, and says whether that is enough.
+    ``started`` is called once sampling has begun; where it fails, there is no recording. ``over`` waits for a while, a
+    tenth of a second or so, and says whether that is enough.
     """
     over = over or (lambda: core.wait(STEP_S))
     core.start()
     try:
         started()
+    except BaseException:
+        # What was to be recorded never began.
+        core.abandon()
+        raise
+    try:
         while not over():
             if progress is not None:
                 progress(core.progress())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from .settings import Kinds, Settings
 from .trace import Trace, memory_trace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .durations import Duration
 
 __all__ = ["Sampler"]
+
+Result = TypeVar("Result")
 
 _WAIT_S = 0.1
 """How long a wait for a batch lasts at most, so that Ctrl-C and cancellation are not kept waiting."""
@@ -96,12 +98,16 @@ class Sampler:
         self.stop()
 
     async def __aenter__(self) -> Self:
-        return self.__enter__()
+        try:
+            return await _in_a_thread(self.__enter__)
+        except asyncio.CancelledError:
+            await _in_a_thread(self._core.abandon)
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
+        await _in_a_thread(self.stop)
 
     def __iter__(self) -> Iterator[Trace]:
         """Small traces that follow one another without a gap, until sampling ends.
@@ -153,5 +159,20 @@ class Sampler:
             self._taken.append(batch)
 
     def _handed_out(self) -> Iterator[Trace]:
-        while self._taken:
-            yield memory_trace(self._taken.popleft())
+        # Another thread may iterate too: whether there is a batch shows by taking it.
+        while True:
+            try:
+                batch = self._taken.popleft()
+            except IndexError:
+                return
+            yield memory_trace(batch)
+
+
+async def _in_a_thread(function: Callable[[], Result]) -> Result:
+    """What it returns, without blocking the event loop. A wait that is cancelled lasts until the thread is done."""
+    work = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.gather(asyncio.shield(work), return_exceptions=True)
+        raise

@@ -10,14 +10,16 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ENGINES", "KINDS", "Kind"]
+__all__ = ["ENGINES", "KINDS", "Engine", "Kind"]
 
 Kind = Literal["irq", "arch", "softirq"]
 
 KINDS: tuple[Kind, ...] = ("irq", "arch", "softirq")
 """What a counter counts, in the order of rows."""
 
-ENGINES = ("proc", "sysfs", "bpf", "replay")
+Engine = Literal["proc", "sysfs", "bpf", "replay"]
+
+ENGINES: tuple[Engine, ...] = ("proc", "sysfs", "bpf", "replay")
 """Where counts come from, in the order of rows."""
 
 KIND = pl.Enum(KINDS)

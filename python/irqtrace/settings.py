@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import operator
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 from . import _core
 from .durations import EXAMPLES, Duration, duration_ns, duration_text, positive_ns
@@ -72,13 +74,13 @@ class Settings:
             raise ValueError(
                 f"spin {spin!r} does not lie between zero and the interval of {duration_text(interval_ns)}"
             )
-        _check_number("pin", pin, "a CPU's number", range(1 << 16))
-        _check_number("fifo", fifo, "a real-time priority", range(1, 100))
-        _check_number("dma_latency_us", dma_latency_us, "a latency in microseconds", range(1 << 31))
-        if type(memory_limit) is not int:
-            raise TypeError(f"memory_limit {memory_limit!r} is not a whole number of bytes, like 1 << 30")
-        if memory_limit <= 0:
-            raise ValueError(f"memory_limit {memory_limit} is not a number of bytes above zero")
+        if pin is not None:
+            _check_number("pin", pin, "a CPU's number", range(1 << 16))
+        if fifo is not None:
+            _check_number("fifo", fifo, "a real-time priority", range(1, 100))
+        if dma_latency_us is not None:
+            _check_number("dma_latency_us", dma_latency_us, "a latency in microseconds", range(1 << 31))
+        _check_number("memory_limit", memory_limit, "a number of bytes", range(1, sys.maxsize))
         return cls(
             interval_ns=interval_ns,
             kinds=None if kinds is None else _kind_intervals(kinds, names, interval_ns, procfs),
@@ -153,8 +155,10 @@ def shortest_interval_ns(costs: Iterable[_core.ReadCost], kinds: Iterable[str]) 
     return -(-int(total_ns * _HEADROOM) // digits) * digits
 
 
-def _check_number(name: str, value: int | None, what: str, allowed: range) -> None:
-    if value is not None and value not in allowed:
+def _check_number(name: str, value: object, what: str, allowed: range) -> None:
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise TypeError(f"{name} {value!r} is not {what}, which is a whole number")
+    if operator.index(value) not in allowed:
         raise ValueError(f"{name} {value!r} is not {what}: {allowed[0]} to {allowed[-1]}")
 
 

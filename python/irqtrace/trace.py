@@ -21,6 +21,7 @@ from .schema import DELTAS, SAMPLES
 from .slicing import cut
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["Instant", "Trace", "open_trace"]
@@ -40,9 +41,9 @@ class Trace:
     >>> trace.deltas.group_by("line").agg(pl.col("delta").sum())  # doctest: +SKIP
     """
 
-    def __init__(self, backing: _Memory | _Flat) -> None:
+    def __init__(self, backing: _Backing) -> None:
         """Not for use from outside: a trace comes from a recording or a file."""
-        self._backing: _Backing = backing
+        self._backing = backing
 
     @cached_property
     def deltas(self) -> pl.DataFrame:
@@ -61,7 +62,8 @@ class Trace:
     @cached_property
     def lines(self) -> pl.DataFrame:
         """One row per counter row, with its first and last sample; the last is null while it is present."""
-        return frames.lines(self._meta)
+        with files.reading(self._path):
+            return frames.lines(self._meta)
 
     def frame(self) -> pl.DataFrame:
         """The flat table, one row per change with everything in it: the table that a trace file holds."""
@@ -131,6 +133,7 @@ class Trace:
 
         Raises:
             FileExistsError: if it exists and ``overwrite`` is false.
+            OSError: if it cannot be written, with errno and the path as it was given.
             TraceFormatError: if the file that the trace is read from is damaged.
         """
         try:
@@ -145,6 +148,10 @@ class Trace:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The frame `deltas`, without a copy where the trace is in memory."""
         return self._backing.deltas_stream(self).__arrow_c_stream__(requested_schema)
+
+    def __reduce__(self) -> tuple[type[Trace], tuple[_Backing]]:
+        # Frames that were made are made again. A trace in a file is pickled as the path of the file.
+        return Trace, (self._backing,)
 
     def __repr__(self) -> str:
         from .display.trace import trace_text  # noqa: PLC0415 - how a trace looks is not needed to have one
@@ -220,6 +227,10 @@ class _Memory:
     def __init__(self, core: _core.Trace) -> None:
         self._core = core
 
+    def __reduce__(self) -> tuple[Callable[[pa.Table, Meta], _Flat], tuple[pa.Table, Meta]]:
+        # The core's buffers are not to be copied: elsewhere the trace is its flat table.
+        return _of_table, (self.arrow(), self.meta)
+
     @cached_property
     def meta(self) -> Meta:
         return parse_meta(self._core.meta, "the trace in memory")
@@ -262,7 +273,8 @@ class _Flat:
         return _ends(first["sample"], last["sample"])
 
     def deltas(self) -> pl.DataFrame:
-        return files.collect(frames.deltas(self.table, self.meta), self.path)
+        with files.reading(self.path):
+            return frames.deltas(self.table, self.meta).collect()
 
     def deltas_stream(self, trace: Trace) -> _ArrowStream:
         return trace.deltas
@@ -280,6 +292,10 @@ class _Flat:
     def arrow_stream(self) -> _ArrowStream:
         reader: _ArrowStream = arrow.flat_reader(self.table)
         return reader
+
+
+def _of_table(table: pa.Table, meta: Meta) -> _Flat:
+    return _Flat(frames.flat_types(pl.DataFrame(table).lazy()), meta, None)
 
 
 def _ends(first: pl.Series, last: pl.Series) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import warnings
 from typing import TYPE_CHECKING
@@ -42,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in VERBS:
         verb.add_to(verbs)
+    for its_parser in verbs.choices.values():
+        # A duration below zero is a wrong value and no unknown option: what takes it says what would be right.
+        its_parser._negative_number_matcher = re.compile(r"-\.?\d")  # noqa: SLF001 - argparse has no other way
     asked, command = _before_dashes(sys.argv[1:] if arguments is None else list(arguments))
     options = parser.parse_args(asked)
     if command is not None and options.verb != "record":
@@ -87,10 +91,11 @@ def _before_dashes(arguments: list[str]) -> tuple[list[str], list[str] | None]:
 
 
 def _said(error: BaseException) -> str:
-    if isinstance(error, FileExistsError):
-        return f"{error.filename}: exists; --force replaces it" if error.filename else f"{error}; --force replaces it"
-    if isinstance(error, OSError) and not isinstance(error, IrqtraceError) and error.filename:
-        return f"{error.filename}: {(error.strerror or type(error).__name__).lower()}"
+    if isinstance(error, OSError) and not isinstance(error, IrqtraceError) and error.errno:
+        # A file's errors name it: what names none was being printed.
+        where = "standard output" if error.filename is None else error.filename
+        said = error.strerror or type(error).__name__
+        return f"{where}: {said[:1].lower()}{said[1:]}"
     if isinstance(error, IrqtraceError | ValueError | OSError):
         return str(error)
     return f"a mistake in irqtrace itself: {type(error).__name__}: {error}; IRQTRACE_DEBUG=1 shows where"

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 from contextlib import suppress
 
 __all__ = ["Child", "NotStarted"]
 
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+
 
 class NotStarted(Exception):  # noqa: N818 - it reads as a statement
-    """A command that the system would not run; the message says which and why."""
+    """A command that the system would not run; the message says which and why, the status is a shell's for it."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Child:
@@ -24,18 +31,21 @@ class Child:
         self._stopped_by = 0
 
     def start(self) -> None:
-        """Starts it.
+        """Starts it, unless a signal to end has come already.
 
         Raises:
             NotStarted: if the system refuses.
         """
-        try:
-            self._process = subprocess.Popen(self._command)  # noqa: S603 - it is what the user asked to run
-        except OSError as error:
-            raise NotStarted(f"{self._command[0]}: {(error.strerror or str(error)).lower()}") from error
-        if self._stopped_by:
+        if not self._stopped_by:
+            self._process = self._opened()
+        if self._process is not None and self._stopped_by:
             # The signal came while it was being started.
             self._process.send_signal(self._stopped_by)
+
+    @property
+    def started(self) -> bool:
+        """Whether it has been started."""
+        return self._process is not None
 
     def ended(self, timeout_s: float) -> bool:
         """Waits for its end, and says whether it came."""
@@ -70,6 +80,17 @@ class Child:
             return 128 + self._stopped_by
         code = self._process.wait()
         return code if code >= 0 else 128 - code
+
+    def _opened(self) -> subprocess.Popen[bytes]:
+        name = self._command[0]
+        try:
+            return subprocess.Popen(self._command)  # noqa: S603 - it is what the user asked to run
+        except FileNotFoundError as error:
+            # A script that is there and cannot be found lacks what it is written for.
+            said = "its interpreter is not there" if shutil.which(name) else "no such command"
+            raise NotStarted(f"{name}: {said}", NOT_FOUND) from error
+        except OSError as error:
+            raise NotStarted(f"{name}: {(error.strerror or str(error)).lower()}", NOT_EXECUTABLE) from error
 
 
 def _from_terminal() -> bool:

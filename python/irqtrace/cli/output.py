@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import os
 import re
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,21 +68,35 @@ def emit(
 
 
 def _write(name: str, data: bytes, *, replace: bool) -> None:
-    """Writes a file that appears under its name when it is complete."""
-    target = Path(os.path.realpath(name))
-    if target.exists() and not target.is_file():
-        # A device or a pipe takes what is written to it.
-        target.write_bytes(data)
-        return
-    if os.path.lexists(name) and not replace:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        partial.write_bytes(data)
+        # Asked by its name: what a pipe's name in /dev/fd leads to has none.
+        there = os.stat(name) if os.path.exists(name) else None  # noqa: PTH110, PTH116 - a name that leads nowhere is fine
+        if there is not None and not stat.S_ISREG(there.st_mode):
+            # A device or a pipe takes what is written to it.
+            Path(name).write_bytes(data)
+        elif os.path.lexists(name) and not replace:
+            raise FileExistsError(errno.EEXIST, "exists; --force replaces it", name)
+        else:
+            # A link stays: it is what it leads to that is replaced.
+            _put(Path(os.path.realpath(name)), data, None if there is None else stat.S_IMODE(there.st_mode))
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, name) from error
-    partial.replace(target)
+
+
+def _put(target: Path, data: bytes, rights: int | None) -> None:
+    """Writes a file that appears under its name when it is complete, with the rights of the one that it replaces."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    opener = functools.partial(os.open, mode=0o666 if rights is None else rights)
+    try:
+        with open(partial, "xb", opener=opener) as file:
+            if rights is not None:
+                # Those that the process's umask took away.
+                partial.chmod(rights)
+            file.write(data)
+        partial.replace(target)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _encoded(frame: pl.DataFrame, how: str, as_table: Callable[[pl.DataFrame, int], RenderableType]) -> bytes:

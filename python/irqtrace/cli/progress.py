@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["progress_shown"]
 
+EMPTY_BYTES = 4
+"""What a Parquet file begins with; rows come later, many at once."""
+
 
 @contextmanager
 def progress_shown(duration_ns: int | None, *, quiet: bool) -> Iterator[Callable[[_core.Progress], None] | None]:
@@ -50,5 +53,5 @@ def progress_shown(duration_ns: int | None, *, quiet: bool) -> Iterator[Callable
 
 def _told(progress: _core.Progress) -> str:
     per_second = (progress.samples - progress.missed) * 1e9 / max(progress.elapsed_ns, 1)
-    written = f", {bytes_text(progress.file_bytes)}" if progress.file_bytes else ""
+    written = f", {bytes_text(progress.file_bytes)}" if progress.file_bytes > EMPTY_BYTES else ""
     return f"{rate_text(per_second)} samples/s, {count_text(progress.missed)} missed{written}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import threading
 from pathlib import Path
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     import argparse
 
     from irqtrace import _core
-
-NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 
 def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -63,17 +60,12 @@ def run(options: argparse.Namespace) -> int:
     command = options.command
     if command is not None and not command:
         raise ValueError("no command after --")
-    if command and shutil.which(command[0]) is None:
-        print(f"irqtrace: {harmless(command[0])}: no such command", file=sys.stderr)
-        return NOT_FOUND
     duration_ns = None if options.duration is None else positive_ns(options.duration, "DURATION")
-    core = _settings(options).sampler(duration_ns=duration_ns, path=options.output, overwrite=options.force)
     try:
-        status = _record(core, options, duration_ns, command)
+        status = _record(options, duration_ns, command)
     except NotStarted as error:
-        Path(options.output).unlink(missing_ok=True)
         print(f"irqtrace: {harmless(str(error))}", file=sys.stderr)
-        return NOT_EXECUTABLE
+        return error.status
     if not options.quiet:
         # What the command prints is its own; a summary in the middle of it would spoil it.
         screen = console(sys.stderr if command else sys.stdout)
@@ -84,22 +76,27 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
-def _record(
-    core: _core.Sampler, options: argparse.Namespace, duration_ns: int | None, command: list[str] | None
-) -> int:
-    if not command:
-        stop = threading.Event()
-        with on_signals(lambda _: stop.set()), progress_shown(duration_ns, quiet=options.quiet) as show:
-            run_recording(core, options.output, progress=show, over=lambda: core.wait(STEP_S) or stop.is_set())
+def _record(options: argparse.Namespace, duration_ns: int | None, command: list[str] | None) -> int:
+    child, stop = Child(command) if command else None, threading.Event()
+    # From before there is a file: a signal at any time ends a recording, and leaves nothing incomplete behind.
+    with on_signals(child.pass_on if child else lambda _: stop.set()):
+        core = _settings(options).sampler(duration_ns=duration_ns, path=options.output, overwrite=options.force)
+        if child is not None:
+            return _record_beside(child, core, options.output)
+        with progress_shown(duration_ns, quiet=options.quiet) as show:
+            run_recording(core, options.output, progress=show, over=lambda: stop.is_set() or core.wait(STEP_S))
         return 0
-    child = Child(command)
-    with on_signals(child.pass_on):
-        try:
-            # The end of the command ends the recording at once; the sampler's own end can wait.
-            run_recording(core, options.output, started=child.start, over=lambda: child.ended(STEP_S) or core.wait(0))
-        finally:
-            status = child.wait()
-    return status
+
+
+def _record_beside(child: Child, core: _core.Sampler, path: str) -> int:
+    try:
+        # The end of the command ends the recording at once; the sampler's own end can wait.
+        run_recording(core, path, started=child.start, over=lambda: child.ended(STEP_S) or core.wait(0))
+    except BaseException as error:
+        if child.started:
+            error.add_note(f"the command ended with status {child.wait()}")
+        raise
+    return child.wait()
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -22,7 +22,9 @@ def on_signals(handle: Callable[[int], None]) -> Iterator[None]:
         # Only the main thread gets signals; elsewhere there is nothing to hand on.
         yield
         return
-    before = {number: signal.signal(number, lambda received, _: handle(received)) for number in ENDING}
+    # What the program was started to ignore, as nohup and a shell's & do, stays ignored.
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda received, _: handle(received)) for number in heard}
     try:
         yield
     finally:

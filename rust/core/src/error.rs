@@ -35,6 +35,16 @@ pub enum IrqtraceError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A trace is complete and could not be given its name.
+    #[error("{}: {source}; the recording is complete in {}", path.display(), kept.display())]
+    NotNamed {
+        /// The name that it should have.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+        /// Where it is.
+        kept: PathBuf,
+    },
 }
 
 /// A text that does not fit the format: where, and what was expected.

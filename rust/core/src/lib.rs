@@ -58,9 +58,9 @@ pub use meta::{
     CellColumns, Cost, GroupMeta, IrqChoice, LineMeta, META_KEY, Mark, Meta, Previous, SCHEMA_VERSION, Settings,
 };
 #[cfg(not(all(target_os = "linux", feature = "live")))]
-pub use not_live::{can_dma_latency, can_fifo, open, read_costs};
+pub use not_live::{can_dma_latency, can_fifo, can_lock_memory, open, read_costs};
 #[cfg(all(target_os = "linux", feature = "live"))]
-pub use os::{PrivilegeRequest, Privileges, can_dma_latency, can_fifo, check_pin};
+pub use os::{PrivilegeRequest, Privileges, can_dma_latency, can_fifo, can_lock_memory, check_pin};
 pub use record::{TraceWriter, write_flat};
 pub use snapshot::Snapshot;
 pub use time::{Clock, ClockAnchor, ManualClock, MonoNs, Window};

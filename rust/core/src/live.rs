@@ -41,9 +41,12 @@ pub fn open(config: &Config) -> Result<Recording, IrqtraceError> {
         Ok(text)
     };
     let wants = |kind| selection.kinds.contains(&kind);
-    let interrupts =
-        (wants(Kind::Irq) || wants(Kind::Arch)).then(|| open("interrupts", TextKind::Interrupts)).transpose()?;
-    let softirqs = wants(Kind::Softirq).then(|| open("softirqs", TextKind::Softirqs)).transpose()?;
+    let mut interrupts = (wants(Kind::Irq) || wants(Kind::Arch)).then(|| open("interrupts", TextKind::Interrupts));
+    let softirqs = wants(Kind::Softirq).then(|| open("softirqs", TextKind::Softirqs));
+    if let (Some(Err(IrqtraceError::Source(refused))), Some(Ok(_))) = (&mut interrupts, &softirqs) {
+        refused.help.push_str("; what can be read here is kinds=softirq (--kinds softirq)");
+    }
+    let (interrupts, softirqs) = (interrupts.transpose()?, softirqs.transpose()?);
     let present: Vec<&Line> = interrupts.iter().chain(&softirqs).flat_map(Text::lines).collect();
     selection.settle(&present)?;
 

@@ -33,3 +33,9 @@ pub fn can_fifo() -> Option<String> {
 pub fn can_dma_latency() -> Option<String> {
     can_fifo()
 }
+
+/// Why memory may not be locked.
+#[must_use]
+pub fn can_lock_memory() -> Option<String> {
+    can_fifo()
+}

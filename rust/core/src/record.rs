@@ -1,5 +1,7 @@
 //! A trace on its way to disk.
 
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +13,10 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
-use tempfile::{NamedTempFile, PersistError};
+use tempfile::{PathPersistError, TempPath};
 
 use crate::trace::{Chunk, Flattener, conform, schema};
-use crate::{IrqtraceError, META_KEY, Meta, TraceFormatError};
+use crate::{ConfigError, IrqtraceError, META_KEY, Meta, TraceFormatError};
 
 /// Rows of a row group: large ones compress better and are skipped faster.
 const ROW_GROUP_ROWS: usize = 1 << 20;
@@ -30,48 +32,48 @@ const ZSTD_LEVEL: i32 = 3;
 ///
 /// Until then it is a temporary file in the same folder, which is removed when the writer is dropped.
 pub struct TraceWriter {
-    writer: ArrowWriter<NamedTempFile>,
+    // The file itself and not a `NamedTempFile`, which hides the number of the system's error in one of its own.
+    writer: ArrowWriter<File>,
+    temporary: TempPath,
     /// As it was given, for messages.
     path: PathBuf,
-    /// The same from the root: the working folder may change until the end.
+    /// The same from the root, behind links: the working folder may change until the end.
     target: PathBuf,
     overwrite: bool,
 }
 
 impl TraceWriter {
-    /// Begins the file that will be `path`.
+    /// Begins the file that will be `path`. One that it replaces is replaced behind links, and hands on its rights.
     ///
     /// # Errors
     ///
-    /// The path exists and `overwrite` is not set ([`io::ErrorKind::AlreadyExists`]), is something other than a file,
-    /// or its folder cannot be written.
+    /// The path exists and `overwrite` is not set ([`io::ErrorKind::AlreadyExists`]), is empty or something other than
+    /// a file, or its folder cannot be written.
     pub fn create(path: &Path, overwrite: bool) -> Result<Self, IrqtraceError> {
+        if path.as_os_str().is_empty() {
+            return Err(ConfigError("path is empty; it names the file to write".to_owned()).into());
+        }
         let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
         let senseless = |message| fail(io::Error::new(io::ErrorKind::InvalidInput, message));
-        if path.metadata().is_ok_and(|found| !found.is_file()) {
-            return Err(senseless("exists and is not a file"));
-        }
+        let replaced = match path.metadata() {
+            Ok(found) if found.is_file() => Some(found.permissions()),
+            Ok(_) => return Err(senseless("exists and is not a file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(fail(error)),
+        };
         // A link that leads nowhere is in the way too.
         if !overwrite && path.symlink_metadata().is_ok() {
             return Err(fail(exists()));
         }
-        let target = std::path::absolute(path).map_err(fail)?;
+        let target = behind_links(path).map_err(fail)?;
         let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else {
             return Err(senseless("names no file"));
         };
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(name);
-        prefix.push(".");
-        let mut options = tempfile::Builder::new();
-        options.prefix(&prefix).suffix(".partial");
-        // A temporary file is its owner's alone; a trace has the rights of any new file.
-        #[cfg(unix)]
-        options.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = options.tempfile_in(folder).map_err(|error| fail(plain(error)))?;
+        let (file, temporary) = temporary(folder, name, replaced).map_err(fail)?;
         let writer = properties()
             .and_then(|properties| ArrowWriter::try_new(file, schema::flat(), Some(properties)))
             .map_err(|error| fail(io_error(error)))?;
-        Ok(Self { writer, path: path.to_owned(), target, overwrite })
+        Ok(Self { writer, temporary, path: path.to_owned(), target, overwrite })
     }
 
     /// Adds rows of the flat table. The columns may come from elsewhere, see [`conform`].
@@ -114,26 +116,23 @@ impl TraceWriter {
     ///
     /// # Errors
     ///
-    /// The file cannot be written. Or one has come to be at its path and `overwrite` is not set: then the recording
-    /// stays, complete, under the temporary name, which the message tells.
+    /// The file cannot be written. Or it cannot be given its name, for one by the fact that a file has come to be there
+    /// and `overwrite` is not set: then the recording stays, complete, under the temporary name
+    /// ([`IrqtraceError::NotNamed`]).
     pub fn finish(mut self, meta_json: &str) -> Result<(), IrqtraceError> {
-        let Self { path, target, overwrite, .. } = &self;
-        let (path, target, overwrite) = (path.clone(), target.clone(), *overwrite);
-        let fail = |source| IrqtraceError::Io { path: path.clone(), source };
         self.writer.append_key_value_metadata(KeyValue::new(META_KEY.to_owned(), meta_json.to_owned()));
-        let file = self.writer.into_inner().map_err(|error| fail(io_error(error)))?;
+        self.writer.finish().map_err(|error| self.fail(io_error(error)))?;
         // Else a crash soon after could leave the name with nothing behind it.
-        file.as_file().sync_all().map_err(fail)?;
-        let named = if overwrite { file.persist(&target) } else { file.persist_noclobber(&target) };
-        named.map(drop).map_err(|PersistError { error, file }| {
-            let kind = error.kind();
-            let why = if kind == io::ErrorKind::AlreadyExists { exists() } else { error };
-            fail(match file.keep() {
-                Ok((_, kept)) => {
-                    io::Error::new(kind, format!("{why}; the recording is complete in {}", kept.display()))
-                }
-                Err(_) => why,
-            })
+        self.writer.inner().sync_all().map_err(|error| self.fail(error))?;
+        let Self { temporary, path, target, overwrite, .. } = self;
+        let named = if overwrite { temporary.persist(&target) } else { temporary.persist_noclobber(&target) };
+        named.map_err(|PathPersistError { error, path: temporary }| {
+            let source = if error.kind() == io::ErrorKind::AlreadyExists { exists() } else { error };
+            match temporary.keep() {
+                // With its folder, the recording itself may have gone.
+                Ok(kept) if kept.exists() => IrqtraceError::NotNamed { path, source, kept },
+                _ => IrqtraceError::Io { path, source },
+            }
         })
     }
 
@@ -164,10 +163,41 @@ pub fn write_flat(
     writer.finish(meta_json)
 }
 
-/// What the system said, without the name of the temporary file that its maker adds.
-fn plain(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>()?.raw_os_error());
-    inner.map_or(error, io::Error::from_raw_os_error)
+/// The file that a path leads to, be it there or not, from the root.
+fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    let mut target = std::path::absolute(path)?;
+    // No more than the kernel follows: what comes after is a circle.
+    for _ in 0..40 {
+        let Ok(next) = fs::read_link(&target) else { break };
+        target.pop();
+        target.push(next);
+    }
+    Ok(target)
+}
+
+/// A new file beside the one that it will be, with the rights of the one that it replaces, else of any new file.
+fn temporary(folder: &Path, name: &OsStr, replaced: Option<Permissions>) -> io::Result<(File, TempPath)> {
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if let Some(rights) = &replaced {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        // From the first moment: what was its owner's alone is nobody else's to open meanwhile.
+        options.mode(rights.mode());
+    }
+    let (file, path) = tempfile::Builder::new()
+        .prefix(&prefix)
+        .suffix(".partial")
+        .make_in(folder, |path| options.open(path))?
+        .into_parts();
+    if let Some(rights) = replaced {
+        // Those that the process's umask took away.
+        file.set_permissions(rights)?;
+    }
+    Ok((file, path))
 }
 
 fn exists() -> io::Error {

@@ -101,6 +101,8 @@ struct Shared {
     collector: Mutex<Option<Thread>>,
     /// The sampler's thread is about to end: nothing more comes through the rings.
     sampler_over: AtomicBool,
+    /// The file is not wanted any more.
+    abandoned: AtomicBool,
     /// The process that started it: its threads are in no other.
     process: u32,
 }
@@ -132,6 +134,7 @@ impl Recording {
             changed: Condvar::new(),
             collector: Mutex::default(),
             sampler_over: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             process: std::process::id(),
         };
         Self { shared: Arc::new(shared), stage: Mutex::new(Stage::Ready(Box::new((plan, setup)))) }
@@ -213,6 +216,22 @@ impl Recording {
         }
         drop(stage);
         lock(&self.shared.state).error.take().map_or(Ok(()), Err)
+    }
+
+    /// Ends sampling, or keeps it from ever starting, and gives up the file: what has its name stays as it is.
+    pub fn abandon(&self) {
+        if self.in_its_process().is_err() {
+            return;
+        }
+        self.shared.abandoned.store(true, Ordering::Relaxed);
+        {
+            let mut stage = lock(&self.stage);
+            if let Stage::Ready(_) = *stage {
+                *stage = Stage::Started(None);
+            }
+        }
+        // What else ended it is of no interest any more.
+        let _ = self.stop();
     }
 
     /// A forked child has the memory of a sampler and none of its threads.

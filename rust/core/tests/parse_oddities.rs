@@ -1,6 +1,6 @@
 //! One test for each thing that real kernels print and that a parser can stumble over.
 
-use irqtrace_core::parse::{Parsed, TextKind, parse};
+use irqtrace_core::parse::{Incremental, Parsed, TextKind, Update, parse};
 use irqtrace_core::{Kind, Line};
 
 fn interrupts(text: &str) -> Parsed {
@@ -80,6 +80,16 @@ fn blank_lines_before_the_header_between_rows_and_at_the_end_hold_nothing() {
 }
 
 #[test]
+fn a_byte_order_mark_before_the_text_holds_nothing() {
+    let text = "           CPU0       CPU1\n  1:          1          2   XT-PIC  timer\nERR:          4\n";
+    assert_eq!(interrupts(&format!("\u{feff}{text}")), interrupts(text));
+    assert_eq!(interrupts("\u{feff}  8:     670785             RTC  +timer\n").layout.lines[0].irq, "8");
+    // Errors speak of the bytes of the file.
+    assert_eq!(error("\u{feff}CPU0\n  1: 1 x\n  garbage\n"), (3, 19, "a row needs a label and a colon".into()));
+    assert_eq!(error("\u{feff}").2, "empty");
+}
+
+#[test]
 fn a_header_that_names_a_cpu_twice_is_an_error() {
     assert_eq!(error("    CPU0  CPU1  CPU1\n  1: 1 2 3  x\n"), (1, 0, "CPU1 twice in the header".into()));
 }
@@ -88,8 +98,16 @@ fn a_header_that_names_a_cpu_twice_is_an_error() {
 fn a_header_with_anything_but_cpus_is_an_error() {
     assert_eq!(error("    CPU0  CP\n  1: 1 2  x\n"), (1, 10, "not a CPU in the header: CP".into()));
     assert_eq!(error("CPU0 CPUx\n").1, 5);
-    assert_eq!(error("CPU0 CPU65536\n").2, "CPU id beyond 65535 in the header: CPU65536");
     assert_eq!(error("CPU\n").2, "not a CPU in the header: CPU");
+}
+
+#[test]
+fn a_cpu_id_that_stands_for_no_cpu_is_an_error() {
+    assert_eq!(interrupts("CPU0 CPU65534\n  1: 1 2  x\n").layout.cpus, [0, 65534]);
+    for id in [65535, 65536] {
+        let message = format!("CPU id beyond 65534 in the header: CPU{id}");
+        assert_eq!(error(format!("CPU0 CPU{id}\n  1: 1 2  x\n")), (1, 5, message));
+    }
 }
 
 #[test]
@@ -124,6 +142,32 @@ fn a_count_may_follow_the_colon_without_a_blank() {
 }
 
 #[test]
+fn the_counts_of_ipis_may_stand_one_place_further_right_but_all_alike() {
+    let header = "            CPU0       CPU1       \n  11:          5          6     GICv3   27 Level     timer\n";
+    let first = "IPI0:  2768808080 2844211768       Rescheduling interrupts\n";
+    let parsed = interrupts(&format!("{header}{first}IPI1:         507         80       Function call interrupts\n"));
+    assert_eq!(parsed.counts, [5, 6, 2_768_808_080, 2_844_211_768, 507, 80]);
+    // They are followed from read to read.
+    let mut incremental = Incremental::new(TextKind::Interrupts, "text");
+    let mut changes = Vec::new();
+    incremental.update(format!("{header}{first}").as_bytes(), &mut changes).unwrap();
+    let grown = format!("{header}{}", first.replace("2768808080", "2768808081"));
+    assert_eq!(incremental.update(grown.as_bytes(), &mut changes), Ok(Update::Changed));
+    assert_eq!((changes.len(), changes[0].count), (1, 2_768_808_081));
+    // One row beside its columns is damaged.
+    for second in
+        ["IPI1:        507         80       Function call\n", "IPI1:          507         80       Function\n"]
+    {
+        assert_eq!(error(format!("{header}{first}{second}")).0, 4, "{second}");
+    }
+    let one =
+        "           CPU0       \nLOC:          5   Local timer interrupts\nIPI0:         50 7       Rescheduling\n";
+    assert_eq!(error(one).2, "neither a count in its column nor text after the counts");
+    // Also where the whole text is out of the columns of a row that is no IPI's.
+    assert_eq!(error(format!("{header}LOC:           5          6   Local\n{first}")).0, 3);
+}
+
+#[test]
 fn duplicate_labels_with_different_text_are_different_lines() {
     let parsed = interrupts(
         "           CPU0\nLOC:      10508   Local timer interrupts for timer event device\nLOC:          0   Local timer interrupts for others\n",
@@ -143,9 +187,17 @@ fn lines_of_one_label_and_name_are_numbered_from_the_second() {
 }
 
 #[test]
+fn however_many_lines_of_one_name_are_numbered_one_by_one() {
+    // Trying each line with all ordinals before its own would take hours.
+    let lines = interrupts(&format!("CPU0\n{}", "LOC:  1\n".repeat(200_000))).layout.lines;
+    assert_eq!((lines[0].name.as_str(), lines[199_999].name.as_str()), ("LOC", "LOC #200000"));
+}
+
+#[test]
 fn the_words_of_an_m68k_label_are_one_label() {
-    let parsed = interrupts("auto  4:      12345 int4\n");
-    assert_eq!(parsed.layout.lines[0].irq, "auto  4");
+    let parsed = interrupts("auto  4:      12345 int4\nvia1  2:          3    ADB\n");
+    assert_eq!(parsed.layout.lines.iter().map(|line| line.irq.as_str()).collect::<Vec<_>>(), ["auto  4", "via1  2"]);
+    assert_eq!(parsed.layout.lines[1].name, "ADB");
 }
 
 #[test]
@@ -173,6 +225,18 @@ fn one_number_under_several_cpus_belongs_to_none_of_them() {
 }
 
 #[test]
+fn a_number_at_the_end_of_a_text_that_was_cut_is_no_lone_one() {
+    let text = "           CPU0       CPU1\n  1:          5          7   XT-PIC  timer\n";
+    for cut in ["LOC:       1234", "LOC:       1234 "] {
+        assert_eq!(error(format!("{text}{cut}")).2, "1 count in a row for 2 CPUs");
+        assert_eq!(cells(&interrupts(&format!("{text}{cut}\n")), 1), [(None, 1234)]);
+    }
+    for label in ["ERR", "MIS", "Err", "BAD"] {
+        assert_eq!(cells(&interrupts(&format!("{text}{label}:       1234")), 1), [(None, 1234)]);
+    }
+}
+
+#[test]
 fn a_line_without_numbers_has_no_cells() {
     let parsed = interrupts("           CPU0       CPU1\nFIQ:              usb_fiq\nErr:          0\n");
     assert_eq!(cells(&parsed, 0), []);
@@ -195,6 +259,26 @@ fn more_numbers_than_cpus_are_kept_without_cpus() {
     assert_eq!(cells(&parsed, 1), [(None, 75373), (None, 107_711), (None, 43906), (None, 30716)]);
     assert_eq!(parsed.extra_numbers, [1]);
     assert_eq!(parsed.layout.lines[1].name, "Rescheduling interrupts");
+}
+
+#[test]
+fn the_two_counts_of_old_powerpcs_ipis_belong_to_no_cpu() {
+    let header = "           CPU0       CPU1\nLOC:          5          6   Local timer interrupts\n";
+    let text = |counts| format!("{header}IPI (recv/sent):{counts}\nBAD:          0\n");
+    for counts in ["       1234/5678", " 1234567890/1"] {
+        let parsed = interrupts(&text(counts));
+        let numbers = counts.trim().split('/').map(|count| (None, count.parse().unwrap()));
+        assert_eq!(cells(&parsed, 1), numbers.collect::<Vec<_>>());
+        assert_eq!((parsed.layout.lines[1].irq.as_str(), parsed.layout.lines[1].kind), ("IPI (recv/sent)", Kind::Arch));
+        assert!(parsed.extra_numbers.is_empty());
+    }
+    for counts in
+        ["       1234", "       1234/", "       1234/5x", "       1234/5 6", "      1234/5678", " /5", " 1//5"]
+    {
+        assert_eq!(error(text(counts)).0, 3, "{counts}");
+    }
+    // What is cut may have had more digits.
+    assert_eq!(error(format!("{header}IPI (recv/sent):       1234/5678")).0, 3);
 }
 
 #[test]
@@ -300,6 +384,23 @@ fn a_count_lost_beyond_those_of_the_header_is_an_error() {
 }
 
 #[test]
+fn the_text_of_alphas_pmi_row_stands_far_from_its_counts() {
+    for blanks in [10, 11].map(|blanks| " ".repeat(blanks)) {
+        let one = interrupts(&format!("PMI:          5{blanks}Performance Monitoring\nERR:          0\n"));
+        assert_eq!(cells(&one, 0), [(Some(0), 5)]);
+        let two = interrupts(&format!(
+            "           CPU0       CPU1       \nPMI:          5          7{blanks}Performance Monitoring\nERR:          0\n"
+        ));
+        assert_eq!(cells(&two, 0), [(Some(0), 5), (Some(1), 7)]);
+        assert_eq!([&one, &two].map(|parsed| parsed.layout.lines[0].name.as_str()), ["Performance Monitoring"; 2]);
+        // Elsewhere a count may have been there.
+        for row in [format!("IPI:          5{blanks}Performance Monitoring"), format!("PMI:          5{blanks}x")] {
+            assert_eq!(error(format!("{row}\n")).2, "neither a count in its column nor text after the counts");
+        }
+    }
+}
+
+#[test]
 fn a_count_of_errors_may_stand_one_place_further_right() {
     let parsed = interrupts("           CPU0       CPU1\nErr:           0\n");
     assert_eq!(cells(&parsed, 0), [(None, 0)]);
@@ -346,6 +447,21 @@ fn chip_number_flow_and_action_of_x86_are_told_apart() {
 }
 
 #[test]
+fn a_chips_number_printed_with_a_sign_is_the_number_without() {
+    let line = device("  pSeries-PCI-MSI -2147483648 Edge      nvme0q0");
+    assert_eq!(described(&line), (Some("pSeries-PCI-MSI"), Some(1 << 31), Some("Edge"), vec!["nvme0q0"]));
+    let line = device("  PCI-MSI -2147483648-edge        nvme0q0");
+    assert_eq!(described(&line), (Some("PCI-MSI"), Some(1 << 31), Some("edge"), vec!["nvme0q0"]));
+    let line = device("  Hyper-V PCIe MSI -1744830464-edge        mlx5_async0@pci:0");
+    assert_eq!(
+        described(&line),
+        (Some("Hyper-V PCIe MSI"), Some(0x9800_0000), Some("edge"), vec!["mlx5_async0@pci:0"])
+    );
+    let line = device("      MIPS  -1  timer");
+    assert_eq!(described(&line), (Some("MIPS"), Some(0xffff_ffff), None, vec!["timer"]));
+}
+
+#[test]
 fn chip_and_flow_joined_by_a_dash_are_two() {
     for (tail, chip, trigger) in [
         ("   IO-APIC-edge      timer", "IO-APIC", "edge"),
@@ -379,6 +495,23 @@ fn a_chip_name_may_hold_blanks() {
 }
 
 #[test]
+fn a_chip_name_may_end_in_a_number() {
+    for (tail, hwirq, trigger, actions) in [
+        ("  MPIC 1     16 Edge       VIA-PMU", Some(16), "Edge", vec!["VIA-PMU"]),
+        ("  MPIC 1    119 Level     ohci_hcd:usb1, ehci", Some(119), "Level", vec!["ohci_hcd:usb1", "ehci"]),
+        ("  MPIC 1      4 Level   ", Some(4), "Level", vec![]),
+        ("  MPIC 1 16 Edge VIA-PMU", Some(16), "Edge", vec!["VIA-PMU"]),
+        // Kernels of 2.6 have no column for the number of a line.
+        ("  MPIC 1    Edge      VIA-PMU", None, "Edge", vec!["VIA-PMU"]),
+    ] {
+        assert_eq!(described(&device(tail)), (Some("MPIC 1"), hwirq, Some(trigger), actions), "{tail}");
+    }
+    // A number two blanks before an action is that of the line, also if the action begins with one.
+    let line = device("    GICv3 123  8250 serial");
+    assert_eq!(described(&line), (Some("GICv3"), Some(123), None, vec!["8250 serial"]));
+}
+
+#[test]
 fn a_chip_name_may_begin_with_digits() {
     for chip in ["11910000.pinctrl", "f1018100.gpio", "4020KEY"] {
         let line = device(&format!(" {chip}  35 Edge      gpiomon"));
@@ -408,6 +541,22 @@ fn a_text_without_a_column_of_chips_has_actions_alone() {
             (None, None, None, vec!["sep4020 Timer Tick"]),
         ]
     );
+}
+
+#[test]
+fn a_plus_before_the_actions_of_a_text_without_chips_is_no_chip() {
+    // 32-bit SPARC up to 2.6, and 2.0.
+    for text in [
+        "  4:       5160    esp\n 10:    1234567  + timer\n 12:         99    zs, + kbd\n",
+        "  4:       5160   esp\n 10:    1234567 + timer\n 12:         99   zs, + kbd\n",
+    ] {
+        let parsed = interrupts(text);
+        let described: Vec<_> = parsed.layout.lines.iter().map(described).collect();
+        let actions = [vec!["esp"], vec!["+ timer"], vec!["zs", "+ kbd"]];
+        assert_eq!(described, actions.map(|actions| (None, None, None, actions)), "{text}");
+    }
+    // Under a header, what begins there and no action follows is a chip.
+    assert_eq!(described(&device("   XT-PIC")), (Some("XT-PIC"), None, None, vec![]));
 }
 
 #[test]

@@ -185,17 +185,29 @@ fn a_file_that_exists_is_refused_unless_it_may_be_replaced() {
 
 #[test]
 fn a_file_that_came_meanwhile_is_not_replaced() {
-    let (folder, path) = place();
+    let (_folder, path) = place();
     let mut writer = TraceWriter::create(&path, false).unwrap();
     write_something(&mut writer);
     fs::write(&path, "dear data").unwrap();
-    let Err(IrqtraceError::Io { source, .. }) = writer.finish("{}") else { panic!("replaced") };
-    assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
+    let error = writer.finish("{}").unwrap_err();
+    let message = error.to_string();
+    let IrqtraceError::NotNamed { path: named, source, kept } = error else { panic!("{error}") };
+    assert_eq!((named, source.kind()), (path.clone(), io::ErrorKind::AlreadyExists));
     assert_eq!(fs::read(&path).unwrap(), b"dear data");
-    let message = source.to_string();
-    let kept =
-        files(&folder).into_iter().find(|name| message.ends_with(name)).expect("the message names the recording");
-    assert!(open(&folder.path().join(kept)).metadata().file_metadata().num_rows() > 0);
+    assert!(message.ends_with(&format!("the recording is complete in {}", kept.display())), "{message}");
+    assert!(open(&kept).metadata().file_metadata().num_rows() > 0);
+}
+
+#[test]
+fn a_recording_that_went_with_its_folder_is_said_to_be_nowhere() {
+    let (folder, _) = place();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let path = inner.join("trace.parquet");
+    let writer = TraceWriter::create(&path, false).unwrap();
+    fs::remove_dir_all(&inner).unwrap();
+    let Err(IrqtraceError::Io { path: named, source }) = writer.finish("{}") else { panic!("written") };
+    assert_eq!((named, source.kind()), (path, io::ErrorKind::NotFound));
 }
 
 #[test]
@@ -218,11 +230,19 @@ fn only_files_are_replaced() {
 }
 
 #[test]
+fn a_path_that_is_empty_names_no_file() {
+    let error = TraceWriter::create(Path::new(""), true).err().unwrap();
+    assert!(matches!(&error, IrqtraceError::Config(_)), "{error}");
+    assert!(error.to_string().starts_with("path is empty"), "{error}");
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_named() {
     let (folder, _) = place();
     let path = folder.path().join("none/trace.parquet");
     let Err(IrqtraceError::Io { path: named, source }) = TraceWriter::create(&path, false) else { panic!("written") };
     assert_eq!((named, source.kind()), (path, io::ErrorKind::NotFound));
+    assert!(source.raw_os_error().is_some(), "the system's own error, with its number: {source}");
 }
 
 #[cfg(unix)]
@@ -232,6 +252,42 @@ fn a_link_that_leads_nowhere_is_refused_before_the_recording_and_not_after() {
     std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
     let Err(IrqtraceError::Io { source, .. }) = TraceWriter::create(&path, false) else { panic!("taken") };
     assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_stays_and_what_it_leads_to_is_replaced() {
+    use std::os::unix::fs::symlink;
+    let (folder, path) = place();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    symlink("inner/link", &path).unwrap();
+    symlink("real", inner.join("link")).unwrap();
+    // First there is nothing behind the links, then a file.
+    for _ in 0..2 {
+        let mut writer = TraceWriter::create(&path, true).unwrap();
+        write_something(&mut writer);
+        writer.finish("{}").unwrap();
+        assert!(path.is_symlink() && inner.join("link").is_symlink());
+        assert!(open(&inner.join("real")).metadata().file_metadata().num_rows() > 0);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_trace_that_is_replaced_hands_on_its_rights() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = place();
+    for rights in [0o600, 0o666] {
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(rights)).unwrap();
+        let writer = TraceWriter::create(&path, true).unwrap();
+        for name in files(&folder) {
+            assert_eq!(fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777, rights);
+        }
+        writer.finish("{}").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, rights);
+    }
 }
 
 #[cfg(unix)]

@@ -264,6 +264,24 @@ fn a_stop_before_the_start_changes_nothing() {
 }
 
 #[test]
+fn a_recording_that_is_abandoned_leaves_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.parquet");
+    std::fs::write(&path, "dear data").unwrap();
+    for started in [true, false] {
+        let file = TraceWriter::create(&path, true).unwrap();
+        let recording = recording(i64::MAX / MS, u64::MAX, Setup { file: Some(file), ..setup() });
+        if started {
+            recording.start().unwrap();
+        }
+        recording.abandon();
+        assert_eq!(std::fs::read(&path).unwrap(), b"dear data");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file remains");
+        assert!(recording.start().is_err());
+    }
+}
+
+#[test]
 fn marks_are_in_the_trace() {
     let recording = recording(100, u64::MAX, setup());
     assert!(recording.mark("too early").is_err());

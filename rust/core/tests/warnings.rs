@@ -125,3 +125,19 @@ fn every_type_has_its_sentence_and_its_word() {
         println!("{}: {sentence}", json["type"]);
     }
 }
+
+#[test]
+fn a_text_that_is_left_out_may_have_been_anything_and_is_counted_in_words() {
+    for (count, says) in [
+        (1, "1 read of irq by proc did not fit the kernel's format or contradicted itself each time and was left out"),
+        (
+            9,
+            "9 reads of irq by proc did not fit the kernel's format or contradicted themselves each time and were left out",
+        ),
+    ] {
+        let mut warnings = Warnings::default();
+        add(&mut warnings, WarningType::UnreadableText, IRQ, None, 0, count, None);
+        let message = &warnings.list(&[])[0].message;
+        assert!(message.starts_with(says), "{message}");
+    }
+}

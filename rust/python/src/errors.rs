@@ -1,5 +1,8 @@
 //! The core's errors as Python's.
 
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
 use irqtrace_core::IrqtraceError;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -33,22 +36,38 @@ fn raise(py: Python<'_>, error: IrqtraceError) -> PyResult<PyErr> {
         IrqtraceError::Privilege { source, .. } => {
             made(py, "PrivilegeError", (source.raw_os_error().unwrap_or_default(), message))
         }
-        IrqtraceError::Io { path, source } => Ok(match errno(&source) {
-            // OSError itself chooses the subclass, and puts the path behind the text.
-            Some(errno) => {
-                let said = source.to_string();
-                let said = said.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&said).to_owned();
-                PyOSError::new_err((errno, said, path.display().to_string()))
-            }
-            None => PyOSError::new_err(message),
-        }),
+        IrqtraceError::Io { path, source } => Ok(os_error(&source, said(&source), path)),
+        IrqtraceError::NotNamed { path, source, kept } => {
+            let text = format!("{}; the recording is complete in {}", said(&source), kept.display());
+            Ok(os_error(&source, text, path))
+        }
     }
 }
 
-fn errno(error: &std::io::Error) -> Option<i32> {
+/// `OSError` itself chooses the subclass, and puts the path behind the text.
+fn os_error(source: &std::io::Error, text: String, path: PathBuf) -> PyErr {
+    match errno(source) {
+        Some(errno) => PyOSError::new_err((errno, text, path.into_os_string())),
+        None => PyOSError::new_err(format!("{}: {text}", path.display())),
+    }
+}
+
+/// What the system said, without the number.
+fn said(source: &std::io::Error) -> String {
+    let text = source.to_string();
+    let number = source.raw_os_error().map(|errno| format!(" (os error {errno})")).unwrap_or_default();
+    text.strip_suffix(&number).unwrap_or(&text).to_owned()
+}
+
+/// The system's number, or the one that stands for what was found out without the system.
+fn errno(source: &std::io::Error) -> Option<i32> {
     const EEXIST: i32 = 17;
-    let exists = error.kind() == std::io::ErrorKind::AlreadyExists;
-    error.raw_os_error().or(exists.then_some(EEXIST))
+    const EINVAL: i32 = 22;
+    source.raw_os_error().or(match source.kind() {
+        ErrorKind::AlreadyExists => Some(EEXIST),
+        ErrorKind::InvalidInput => Some(EINVAL),
+        _ => None,
+    })
 }
 
 /// An exception of `irqtrace.errors`.

@@ -90,6 +90,12 @@ pub fn can_dma_latency(py: Python<'_>) -> Option<String> {
     py.detach(core::can_dma_latency)
 }
 
+/// None where memory may be locked, as far as the limits and capabilities tell, else why not. Locks nothing.
+#[pyfunction]
+pub fn can_lock_memory(py: Python<'_>) -> Option<String> {
+    py.detach(core::can_lock_memory)
+}
+
 type Captured = (i64, i64, Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// The trace that a sampler would have recorded from captured texts.

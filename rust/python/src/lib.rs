@@ -17,7 +17,7 @@ mod _core {
     use crate::counts::Counts;
     #[pymodule_export]
     use crate::functions::{
-        ReadCost, can_dma_latency, can_fifo, host_facts, read_costs, replay, snapshot, write_trace,
+        ReadCost, can_dma_latency, can_fifo, can_lock_memory, host_facts, read_costs, replay, snapshot, write_trace,
     };
     #[pymodule_export]
     use crate::sampler::{Progress, Sampler};

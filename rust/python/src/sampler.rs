@@ -107,6 +107,10 @@ impl Sampler {
         py.detach(|| Ok(self.0.stop()?))
     }
 
+    fn abandon(&self, py: Python<'_>) {
+        py.detach(|| self.0.abandon());
+    }
+
     fn wait(&self, py: Python<'_>, timeout_s: f64) -> bool {
         py.detach(|| self.0.wait(seconds(timeout_s)))
     }

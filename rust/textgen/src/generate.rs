@@ -1,6 +1,6 @@
 //! Models of machines, old and new, made up from a seed.
 
-use crate::model::{Columns, File, Format, Model, Row, Tail};
+use crate::model::{Columns, File, Format, Model, RECEIVED_AND_SENT, Row, Tail};
 use crate::rng::Rng;
 
 /// What a machine is like.
@@ -67,7 +67,7 @@ const ACTIONS: [&str; 18] = [
     "a,b",
     "uhci_hcd:usb3",
 ];
-const LETTERED: [(&str, &str); 12] = [
+const LETTERED: [(&str, &str); 14] = [
     ("NMI", "Non-maskable interrupts"),
     ("LOC", "Local timer interrupts"),
     ("LOC", "Local timer interrupts for others"),
@@ -77,6 +77,8 @@ const LETTERED: [(&str, &str); 12] = [
     ("I/O", ""),
     ("EXT", ""),
     ("C15", "[CPU] 15"),
+    ("PMI", "Performance Monitoring"),
+    ("via1  2", "ADB"),
     ("VPMI", "Perf Guest Mediated PMI"),
     ("IPI0", "Rescheduling interrupts"),
     ("IPI5", "IRQ work interrupts"),
@@ -87,8 +89,11 @@ const SOFTIRQS: [&str; 10] =
 impl Model {
     /// The model of this shape: always the same one.
     #[must_use]
-    pub fn generate(shape: Shape) -> Self {
+    pub fn generate(mut shape: Shape) -> Self {
         let mut rng = Rng::new(shape.seed);
+        if shape.format == Format::Sparc {
+            shape = Shape { cpus: 1, gaps: false, ..shape };
+        }
         let mut next = 0;
         let cpus: Vec<u16> = (0..shape.cpus.clamp(1, 4096))
             .map(|_| {
@@ -97,12 +102,13 @@ impl Model {
                 cpu
             })
             .collect();
-        let header = cpus != [0] || rng.chance(1, 2);
+        let header = cpus != [0] || shape.format != Format::Sparc && rng.chance(1, 2);
         let label_width = if shape.file == File::Softirqs { 12 } else { 3 + rng.below(3) };
         let final_newline = rng.chance(9, 10);
+        let marked = rng.chance(1, 10);
         let rows = Vec::new();
         let Shape { file, format, .. } = shape;
-        let mut model = Self { file, format, header, cpus, rows, label_width, final_newline };
+        let mut model = Self { file, format, header, cpus, marked, rows, label_width, final_newline };
         if file == File::Softirqs {
             let counted = SOFTIRQS.iter().map(|&label| model.per_cpu(label, Tail::Text(String::new()), &mut rng));
             model.rows = counted.collect();
@@ -125,18 +131,20 @@ impl Model {
 
     /// A numbered line.
     pub(crate) fn device(&self, number: usize, rng: &mut Rng) -> Row {
-        let actions: Vec<String> = (0..=rng.below(3) * rng.below(3)).map(|_| rng.pick(&ACTIONS).into()).collect();
-        let hwirq = if rng.chance(1, 8) { None } else { Some(rng.next() >> (34 + rng.below(30))) };
+        let mark = |rng: &mut Rng| if self.format == Format::Sparc && rng.chance(1, 3) { "+ " } else { "" };
+        let actions: Vec<String> =
+            (0..=rng.below(3) * rng.below(3)).map(|_| mark(rng).to_owned() + rng.pick(&ACTIONS)).collect();
+        let hwirq = if rng.chance(1, 8) { None } else { Some(rng.next() >> (32 + rng.below(32))) };
         let (flow, level) = (rng.pick(&["edge", "fasteoi"]), rng.pick(&["Edge", "Level"]));
         let chip = rng.pick(&CHIPS);
         let (chip, hwirq, trigger) = match self.format {
-            Format::Chipless => (None, None, None),
+            Format::Chipless | Format::Sparc => (None, None, None),
             Format::Alpha => (Some(rng.pick(&["XT-PIC", "SRM", "RTC"])), None, None),
             Format::Glued => {
                 let (chip, flow) = GLUED[rng.below(GLUED.len())];
                 (Some(chip), None, flow)
             }
-            Format::Level => (Some(chip), hwirq, Some(level)),
+            Format::Level => (Some(if rng.chance(1, 8) { "MPIC 1" } else { chip }), hwirq, Some(level)),
             Format::Number => (Some(chip), hwirq, None),
             Format::Flow | Format::Narrow | Format::Coming => (Some(chip), hwirq, Some(flow)),
         };
@@ -159,6 +167,10 @@ impl Model {
                 }
                 self.rows.push(row);
             }
+        }
+        if self.format == Format::Level && self.cpus.len() > 1 && rng.chance(1, 4) {
+            let (counts, tail) = (vec![count(rng), count(rng)], Tail::Text(String::new()));
+            self.rows.push(Row { label: RECEIVED_AND_SENT.into(), counts, columns: Columns::Unknown, tail });
         }
         if rng.chance(1, 4) {
             let tail = Tail::Text("usb_fiq".into());

@@ -12,11 +12,16 @@ pub enum File {
     Softirqs,
 }
 
+/// The label of the one row that has two counts for all CPUs, of PowerPC to 2.6.
+pub(crate) const RECEIVED_AND_SENT: &str = "IPI (recv/sent)";
+
 /// How a kernel prints a numbered line after its counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// ARM before chips had names: actions alone.
     Chipless,
+    /// 32-bit SPARC: one CPU and no header; actions alone, a plus and a blank before those of fast handlers.
+    Sparc,
     /// Alpha: a wide column of chips, and actions with two blanks after the comma.
     Alpha,
     /// x86 to about 2.6.38, and ia64: chip and flow joined by a dash (`IO-APIC-edge`).
@@ -35,11 +40,28 @@ pub enum Format {
 
 impl Format {
     /// Every format, from old to coming.
-    pub const ALL: [Self; 8] =
-        [Self::Chipless, Self::Alpha, Self::Glued, Self::Flow, Self::Level, Self::Number, Self::Narrow, Self::Coming];
+    pub const ALL: [Self; 9] = [
+        Self::Chipless,
+        Self::Sparc,
+        Self::Alpha,
+        Self::Glued,
+        Self::Flow,
+        Self::Level,
+        Self::Number,
+        Self::Narrow,
+        Self::Coming,
+    ];
 
     pub(crate) const fn blank_before_counts(self) -> bool {
         matches!(self, Self::Narrow | Self::Coming)
+    }
+
+    /// A chip's number as printed: by older kernels, its lower 32 bits with a sign.
+    fn hwirq(self, number: u64) -> String {
+        match u32::try_from(number) {
+            Ok(number) if !self.blank_before_counts() => number.cast_signed().to_string(),
+            _ => number.to_string(),
+        }
     }
 }
 
@@ -94,6 +116,8 @@ pub struct Model {
     pub header: bool,
     /// The CPUs of the header.
     pub cpus: Vec<u16>,
+    /// Whether a byte order mark stands before the text, as editors put it.
+    pub marked: bool,
     /// The rows.
     pub rows: Vec<Row>,
     /// The width of labels.
@@ -113,7 +137,7 @@ impl Model {
     #[must_use]
     pub fn render_with_fields(&self) -> (Vec<u8>, Vec<Range<usize>>) {
         let mut fields = Vec::new();
-        let mut text = String::new();
+        let mut text = String::from(if self.marked { "\u{feff}" } else { "" });
         if self.header {
             text.push_str(&" ".repeat(self.label_width + 8));
             self.cpus.iter().for_each(|cpu| push(&mut text, format_args!("CPU{cpu:<8}")));
@@ -122,7 +146,8 @@ impl Model {
         for row in &self.rows {
             self.render_row(row, &mut text, &mut fields);
         }
-        if !self.final_newline {
+        // Its newline alone says where a row with two counts between no columns ends.
+        if !self.final_newline && self.rows.last().is_none_or(|row| row.label != RECEIVED_AND_SENT) {
             text.pop();
         }
         (text.into_bytes(), fields)
@@ -139,14 +164,20 @@ impl Model {
     }
 
     fn render_row(&self, row: &Row, text: &mut String, fields: &mut Vec<Range<usize>>) {
+        if let (RECEIVED_AND_SENT, [received, sent]) = (row.label.as_str(), &row.counts[..]) {
+            push(text, format_args!("{RECEIVED_AND_SENT}: {received:10}/"));
+            fields.push(text.len() - 11..text.len() - 1);
+            let start = text.len();
+            push(text, format_args!("{sent}\n"));
+            fields.push(start..text.len() - 1);
+            return;
+        }
         let width = self.label_width;
         let before = self.file == File::Softirqs || self.format.blank_before_counts();
-        // ARM's IPI labels stick out to the left of three places, and take the blank after the colon for it.
-        let sticks_out = row.label.len() > width && row.label.starts_with("IPI");
-        push(text, format_args!("{:>width$}:", row.label));
-        if !before && !sticks_out {
-            text.push(' ');
-        }
+        // ARM's IPI labels stick out to the left of three places, and take the blank after the colon for it; in more
+        // places the blank is there whether or not another one stands before each count.
+        let has_blank = if row.label.starts_with("IPI") { row.label.len() <= width } else { !before };
+        push(text, format_args!("{:>width$}:{}", row.label, if has_blank { " " } else { "" }));
         for count in &row.counts {
             text.push_str(if before { " " } else { "" });
             let start = text.len();
@@ -157,6 +188,9 @@ impl Model {
         match &row.tail {
             Tail::Text(words) if words.is_empty() => {}
             Tail::Text(words) if row.counts.is_empty() => push(text, format_args!("             {words}")),
+            Tail::Text(words) if self.format == Format::Alpha && row.label == "PMI" => {
+                push(text, format_args!("          {words}"));
+            }
             Tail::Text(words) => push(text, format_args!("  {words}")),
             Tail::Device { chip, hwirq, trigger, actions } => {
                 let device = Device { chip: chip.as_deref(), hwirq: *hwirq, trigger: trigger.as_deref(), actions };
@@ -168,10 +202,17 @@ impl Model {
 
     fn render_device(&self, device: &Device<'_>, text: &mut String) {
         let width = self.label_width;
-        let number = device.hwirq.map(|number| number.to_string()).unwrap_or_default();
-        let chip = device.chip.unwrap_or("-");
+        let number = device.hwirq.map(|number| self.format.hwirq(number)).unwrap_or_default();
+        let chip = match device.chip {
+            None => "-",
+            // PowerMac's names hold blanks around them too.
+            Some("MPIC 1") => " MPIC 1   ",
+            Some(chip) => chip,
+        };
         match self.format {
             Format::Chipless => {}
+            Format::Sparc if device.actions.first().is_none_or(|action| action.starts_with("+ ")) => {}
+            Format::Sparc => text.push_str("  "),
             Format::Alpha => push(text, format_args!(" {chip:>14}")),
             Format::Glued => push(text, format_args!(" {chip:>8}")),
             Format::Coming => {
@@ -187,7 +228,8 @@ impl Model {
         }
         if !device.actions.is_empty() {
             let between = if self.format == Format::Alpha { ",  " } else { ", " };
-            push(text, format_args!("  {}", device.actions.join(between)));
+            let before = if self.format == Format::Sparc { " " } else { "  " };
+            push(text, format_args!("{before}{}", device.actions.join(between)));
         }
     }
 }

@@ -12,6 +12,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 use rustix::mm::{MlockAllFlags, mlockall, munlockall};
+use rustix::process::{Resource, getrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 
 use super::refused;
 use crate::IrqtraceError;
@@ -26,12 +28,8 @@ pub(super) struct LockedMemory(());
 impl LockedMemory {
     pub(super) fn acquire() -> Result<Self, IrqtraceError> {
         let mut holders = HOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
-        if *holders == 0 && locked_kb() > 0 {
-            return Err(refused(
-                "locking memory refused",
-                "record without it: letting go of it would also unlock the memory that this process has locked itself",
-                io::Error::other(format!("{} kB are locked already", locked_kb())),
-            ));
+        if let Some(refusal) = locked_by_others(*holders) {
+            return Err(refusal);
         }
         match mlockall(MlockAllFlags::CURRENT | MlockAllFlags::ONFAULT) {
             Ok(()) => {}
@@ -55,6 +53,39 @@ impl Drop for LockedMemory {
     }
 }
 
+/// `None` where memory may be locked, else why not and what would help. The limits and capabilities of the process are
+/// asked, as the kernel does; nothing is locked.
+#[must_use]
+pub fn can_lock_memory() -> Option<String> {
+    let holders = HOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let errno = match getrlimit(Resource::Memlock).current {
+        None => None,
+        Some(_) if has_capability() => None,
+        Some(0) => Some(Errno::PERM),
+        Some(limit) => (status_kb("VmSize:") > limit / 1024).then_some(Errno::NOMEM),
+    };
+    locked_by_others(*holders).or_else(|| errno.map(refusal)).map(|error| error.to_string())
+}
+
+/// Whether the process has `CAP_IPC_LOCK` where it counts: in the first user namespace, which maps every user to
+/// itself. A container's root may hold it in a namespace of its own.
+fn has_capability() -> bool {
+    let held = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK));
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    held && map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
+fn locked_by_others(holders: usize) -> Option<IrqtraceError> {
+    let locked_kb = status_kb("VmLck:");
+    (holders == 0 && locked_kb > 0).then(|| {
+        refused(
+            "locking memory refused",
+            "record without it: letting go of it would also unlock the memory that this process has locked itself",
+            io::Error::other(format!("{locked_kb} kB are locked already")),
+        )
+    })
+}
+
 fn refusal(errno: Errno) -> IrqtraceError {
     refused(
         "locking memory refused",
@@ -64,9 +95,10 @@ fn refusal(errno: Errno) -> IrqtraceError {
     )
 }
 
-fn locked_kb() -> u64 {
+/// A size in `/proc/self/status`.
+fn status_kb(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let field = status.lines().find_map(|line| line.strip_prefix("VmLck:"));
+    let field = status.lines().find_map(|line| line.strip_prefix(name));
     field.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or_default()
 }
 
@@ -82,7 +114,13 @@ mod tests {
         };
         let second = LockedMemory::acquire().unwrap();
         drop(first);
-        assert!(locked_kb() > 0);
+        assert!(status_kb("VmLck:") > 0);
         drop(second);
+    }
+
+    #[test]
+    fn the_answer_in_advance_is_the_answer() {
+        let answer = can_lock_memory();
+        assert_eq!(answer, LockedMemory::acquire().err().map(|error| error.to_string()));
     }
 }

@@ -16,6 +16,7 @@ use std::path::Path;
 pub use affinity::check_pin;
 pub use dma_latency::can_dma_latency;
 pub use fifo::can_fifo;
+pub use memory::can_lock_memory;
 
 use crate::IrqtraceError;
 
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn asking_what_is_allowed_changes_nothing() {
         let before = state();
-        eprintln!("fifo: {:?}; dma latency: {:?}", can_fifo(), can_dma_latency());
+        eprintln!("fifo: {:?}; dma latency: {:?}; memory: {:?}", can_fifo(), can_dma_latency(), can_lock_memory());
         check_pin(before.2[0], Path::new("/sys")).unwrap();
         assert_eq!(state(), before);
     }

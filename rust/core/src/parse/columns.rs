@@ -25,13 +25,19 @@ pub(super) fn is_text_alone(after: &[u8], in_columns: bool) -> bool {
 }
 
 /// Where something stands, after the counts of a lettered row, that is a further count or was one.
-pub(super) fn lost_count(after: &[u8]) -> Option<usize> {
+pub(super) fn lost_count(label: &[u8], after: &[u8]) -> Option<usize> {
     let gap = blanks(after);
     // The kernel puts up to seven blanks before the text, and one after counts without text.
     if gap + 1 >= STRIDE {
-        return Some(gap);
+        // Alpha's row of this label alone has ten before it, after a count with or without one.
+        let is_alpha = label == b"PMI" && gap <= STRIDE && after[gap..].starts_with(b"Performance");
+        return (!is_alpha).then_some(gap);
     }
     let word = &after[gap..][..after[gap..].iter().take_while(|&&byte| !is_blank(byte)).count()];
+    // Where the counts of an IPI may end in one of several places, a digit beside them may be their own.
+    if label.starts_with(b"IPI") && word.first().is_some_and(u8::is_ascii_digit) {
+        return Some(gap);
+    }
     let column = &after[..after.len().min(STRIDE)];
     let has_digit = |bytes: &[u8]| bytes.iter().any(u8::is_ascii_digit);
     let others = column.iter().filter(|&&byte| !is_blank(byte) && !byte.is_ascii_digit()).count();

@@ -107,7 +107,7 @@ fn split_chip(tail: &[u8]) -> (&[u8], &[u8]) {
     loop {
         let rest = tail[end..].trim_ascii_start();
         let blanks = tail.len() - end - rest.len();
-        let is_chip = blanks == 1 && take_hwirq(rest).is_none() && take_trigger(rest).0.is_none();
+        let is_chip = blanks == 1 && (ends_chip(rest) || take_hwirq(rest).is_none() && take_trigger(rest).0.is_none());
         if !is_chip {
             return (&tail[..end], rest);
         }
@@ -115,16 +115,32 @@ fn split_chip(tail: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The chip's number, and what follows it: digits up to a blank or to the dash of a flow.
+/// Whether a number belongs to the name of a chip (`MPIC 1     16 Edge`): that of the line then follows it, or its
+/// trigger further off than it stands from the chip's number.
+fn ends_chip(rest: &[u8]) -> bool {
+    let Some((_, after)) = take_hwirq(rest) else { return false };
+    let is_apart = rest[..rest.len() - after.len()].ends_with(b"   ");
+    match take_hwirq(after) {
+        Some((_, last)) => is_apart || take_trigger(last).0.is_some(),
+        None => is_apart && take_trigger(after).0.is_some(),
+    }
+}
+
+/// The chip's number, and what follows it: digits up to a blank or to the dash of a flow. Older kernels print its lower
+/// 32 bits with a sign.
 fn take_hwirq(rest: &[u8]) -> Option<(u64, &[u8])> {
-    let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let after = &rest[len..];
+    let unsigned = rest.strip_prefix(b"-").unwrap_or(rest);
+    let is_negative = unsigned.len() < rest.len();
+    let len = unsigned.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let after = &unsigned[len..];
     let ends = match after {
         [] => true,
         [b'-', flow, ..] => flow.is_ascii_alphabetic(),
         [byte, ..] => is_blank(*byte),
     };
-    if ends { digits(&rest[..len]).map(|number| (number, after.trim_ascii_start())) } else { None }
+    let number = digits(&unsigned[..len]).filter(|_| ends)?;
+    let number = if is_negative { (1_u64 << 32).checked_sub(number)? } else { number };
+    Some((number, after.trim_ascii_start()))
 }
 
 /// `Edge` or `Level` and the flow after a dash, either of which may be missing, and what follows.

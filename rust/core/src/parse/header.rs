@@ -1,6 +1,7 @@
 //! The header: `CPU0       CPU1       CPU4`.
 
 use super::number::STRIDE;
+use crate::NO_CPU;
 
 /// The least blanks that a kernel prints before the first CPU: those of a label of one place, its colon and a count.
 const LEAST_INDENT: usize = 9;
@@ -32,7 +33,9 @@ pub(super) fn read_header(line: &[u8]) -> Result<Header, BadHeader> {
         if !token.is_empty() {
             let bad = |what| BadHeader { offset, message: format!("{what} in the header: {}", token.escape_ascii()) };
             let id = token.strip_prefix(b"CPU").and_then(super::number::digits).ok_or_else(|| bad("not a CPU"))?;
-            ids.push(u16::try_from(id).map_err(|_| bad("CPU id beyond 65535"))?);
+            // The last number of 16 bits stands for no CPU.
+            let id = u16::try_from(id).ok().filter(|&id| id != NO_CPU);
+            ids.push(id.ok_or_else(|| bad("CPU id beyond 65534"))?);
             offsets.push(offset);
         }
         offset += token.len() + 1;

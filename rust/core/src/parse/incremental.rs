@@ -177,8 +177,8 @@ impl Incremental {
                 return false;
             }
             let Field { index, start, end } = track.field_at(at, &self.ends);
-            // Wider than its column, a count is where it is because it is that wide.
-            if self.in_columns && end - start > STRIDE {
+            // Wider than its column, a count is where it is because it is that wide; but for those of IPIs, all alike.
+            if end - start > STRIDE && self.in_columns && matches!(track.ends, Ends::Listed(_)) {
                 return false;
             }
             let bytes = &text[start..end];

@@ -1,6 +1,7 @@
 //! What lines are called.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Write;
 
 use crate::{Kind, Line};
@@ -20,13 +21,22 @@ pub(super) fn readable(bytes: &[u8]) -> String {
 
 /// Tells lines with the same kind, irq and name apart: the second is called ` #2`, the third ` #3`.
 pub(super) fn tell_apart(lines: &mut [Line]) {
-    let mut taken: HashSet<(Kind, String, String)> = HashSet::with_capacity(lines.len());
+    // Each name that is taken, and the last ordinal given to a line that would have it too: none is tried twice.
+    let mut taken: HashMap<(Kind, String, String), usize> = HashMap::with_capacity(lines.len());
     for line in lines {
-        let plain = line.name.clone();
-        let mut ordinal = 1;
-        while !taken.insert((line.kind, line.irq.clone(), line.name.clone())) {
+        let plain = (line.kind, line.irq.clone(), line.name.clone());
+        let Some(&(mut ordinal)) = taken.get(&plain) else {
+            taken.insert(plain, 1);
+            continue;
+        };
+        loop {
             ordinal += 1;
-            line.name = format!("{plain} #{ordinal}");
+            line.name = format!("{} #{ordinal}", plain.2);
+            if let Entry::Vacant(free) = taken.entry((line.kind, line.irq.clone(), line.name.clone())) {
+                free.insert(1);
+                break;
+            }
         }
+        taken.insert(plain, ordinal);
     }
 }

@@ -30,7 +30,7 @@ pub fn parse(text: &[u8], kind: TextKind, path: &str) -> Result<Parsed, ParseErr
 
 /// Gives rows their meaning; takes the counts out of them.
 pub(super) fn interpret(text: &[u8], table: &mut Table) -> Parsed {
-    let without_chips = has_no_chips(text, &table.rows);
+    let without_chips = has_no_chips(text, table);
     let mut parsed = Parsed { counts: std::mem::take(&mut table.counts), ..Parsed::default() };
     let layout = &mut parsed.layout;
     layout.cpus.clone_from(&table.cpus);
@@ -51,16 +51,24 @@ pub(super) fn interpret(text: &[u8], table: &mut Table) -> Parsed {
 }
 
 /// Whether the numbered lines of a text name no chips, as old ARM and SPARC kernels print them: each action list then
-/// begins in one column, while chips end in one, and no second column follows.
-fn has_no_chips(text: &[u8], rows: &[Row]) -> bool {
-    let mut tails = rows.iter().filter(|row| row.kind == Kind::Irq && !row.tail.is_empty()).peekable();
-    tails.peek().is_some()
-        && tails.all(|row| {
-            let tail = &text[row.tail.clone()];
-            let gap = row.tail.start - row.fields.end;
-            let Description { hwirq, trigger, .. } = describe(tail);
-            gap == 3 && hwirq.is_none() && trigger.is_none() && !tail.windows(2).any(|pair| pair == b"  ")
-        })
+/// begins in one column, while chips end in one, and no second column follows. SPARC marks a fast handler with a plus
+/// two places before its name.
+fn has_no_chips(text: &[u8], table: &Table) -> bool {
+    // In SPARC's column a chip could begin as well, but SPARC prints no header.
+    let columns = if table.has_header { 3..=3 } else { 3..=4 };
+    let rows = || table.rows.iter().filter(|row| row.kind == Kind::Irq && !row.tail.is_empty());
+    let names_no_chip = |row: &Row, column| {
+        let tail = &text[row.tail.clone()];
+        let gap = row.tail.start - row.fields.end;
+        // A chip, its number and its trigger stand before any comma.
+        let first = tail.split(|&byte| byte == b',').next().unwrap_or(tail);
+        let Description { hwirq, trigger, .. } = describe(first.strip_prefix(b"+ ").unwrap_or(first));
+        (gap == column || gap + 2 == column && tail[0] == b'+')
+            && hwirq.is_none()
+            && trigger.is_none()
+            && !tail.windows(2).any(|pair| pair == b"  ")
+    };
+    rows().next().is_some() && columns.into_iter().any(|column| rows().all(|row| names_no_chip(row, column)))
 }
 
 fn line_of(text: &[u8], row: &Row, without_chips: bool) -> Line {

@@ -11,6 +11,21 @@ use super::header::{BadHeader, Header, is_header, read_header};
 use super::number::{STRIDE, digits, field, stride_field};
 use crate::{Kind, ParseError};
 
+/// What some editors put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// How far the first count of an IPI may end after the colon: its label may take the place of the blank before it, or
+/// leave place for one more. The widest stand first, since a narrower one can end inside a count.
+const IPI_WIDTHS: [usize; 3] = [STRIDE + 1, STRIDE, STRIDE - 1];
+
+const OUTSIDE: &str = "a count that does not end where its column does";
+
+/// The labels of rows with one number on any number of CPUs.
+const LONE_LABELS: [&[u8]; 4] = [b"ERR", b"MIS", b"Err", b"BAD"];
+
+/// The label of old PowerPC's one row for IPIs, which has two counts for all CPUs: `IPI (recv/sent):       1234/5678`.
+const RECEIVED_AND_SENT: &[u8] = b"IPI (recv/sent)";
+
 /// Where the counts of a row end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ends {
@@ -25,8 +40,8 @@ pub(super) enum Ends {
 pub(super) enum Columns {
     /// One for each CPU of the header; or none at all.
     Cpus,
-    /// A lone number under several CPUs.
-    Lone,
+    /// All together: a lone number under several CPUs, or the two of [`RECEIVED_AND_SENT`].
+    All,
     /// More than the header has CPUs.
     Extra,
 }
@@ -56,6 +71,7 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     pub(super) counts: Vec<u64>,
     pub(super) ends: Vec<usize>,
+    pub(super) has_header: bool,
     /// Whether counts must stand in the kernel's columns: in all texts but those whose header does not.
     pub(super) in_columns: bool,
 }
@@ -88,9 +104,9 @@ pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Tabl
         Err(error) => error,
     };
     let Ok(table) = scan(text, kind, path, false) else { return Err(error) };
-    let whole = || table.rows.iter().filter(|row| row.cells.len() == table.cpus.len());
+    let is_whole = |row: &&Row| row.columns == Columns::Cpus && !row.cells.is_empty();
+    let whole = || table.rows.iter().filter(is_whole);
     let is_in_columns = |row: &&Row| match row.ends {
-        // The label of an IPI may take the place of the blank before its first count.
         Ends::Strided(first_end) => {
             first_end - row.fields.start == STRIDE || text[row.label.clone()].starts_with(b"IPI")
         }
@@ -106,11 +122,10 @@ pub(super) fn read_table(text: &[u8], kind: TextKind, path: &str) -> Result<Tabl
 
 /// Finds the rows of a text, whose counts are in the kernel's columns if its header is and `may_be_in_columns` is set.
 fn scan(text: &[u8], kind: TextKind, path: &str, may_be_in_columns: bool) -> Result<Table, ParseError> {
-    let (mut begin, mut line) = (0, 1);
+    let (mut begin, mut line) = (if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 }, 1);
     let mut scan = Scan {
         text,
         kind,
-        header_seen: false,
         may_be_in_columns,
         ipi_width: None,
         // A cell takes a stride nearly everywhere: what follows allocates once.
@@ -128,7 +143,7 @@ fn scan(text: &[u8], kind: TextKind, path: &str, may_be_in_columns: bool) -> Res
         line += 1;
     }
     if scan.found.rows.is_empty() {
-        let message = if scan.header_seen { "header without rows" } else { "empty" };
+        let message = if scan.found.has_header { "header without rows" } else { "empty" };
         return Err(ParseError { path: path.into(), line, offset: text.len(), message: message.into() });
     }
     Ok(scan.found)
@@ -137,7 +152,6 @@ fn scan(text: &[u8], kind: TextKind, path: &str, may_be_in_columns: bool) -> Res
 struct Scan<'a> {
     text: &'a [u8],
     kind: TextKind,
-    header_seen: bool,
     may_be_in_columns: bool,
     /// How far the first count of IPI rows ends after the colon: in one text, all alike.
     ipi_width: Option<usize>,
@@ -166,7 +180,7 @@ impl Scan<'_> {
         if !is_header(line) {
             return Err(Bad::new(first, "neither a header of CPUs nor a row with a label and a colon"));
         }
-        self.header_seen = true;
+        self.found.has_header = true;
         let bad = |BadHeader { offset, message }| Bad::new(begin + offset, message);
         Header { cpus: self.found.cpus, in_columns: self.found.in_columns } = read_header(line).map_err(bad)?;
         self.found.in_columns &= self.may_be_in_columns;
@@ -178,11 +192,27 @@ impl Scan<'_> {
         let (kind, number) = self.label(&label)?;
         let start = label.end + 1;
         let first_cell = self.found.counts.len();
+        let is_pair = kind == Kind::Arch && self.text[label.clone()] == *RECEIVED_AND_SENT;
+        let (ends, end) = if is_pair { self.received_and_sent(start)? } else { self.counts(kind, &label, start)? };
+        let rest = &self.text[end..];
+        let line_end = rest.iter().position(|&byte| byte == b'\n').map_or(self.text.len(), |at| end + at);
+        let tail_start = self.skip_blanks(end);
+        let blanks = self.text[tail_start..line_end].iter().rev().take_while(|&&byte| is_blank(byte)).count();
+        let tail = tail_start..line_end - blanks;
+        let cells = first_cell..self.found.counts.len();
+        let columns =
+            if is_pair { Columns::All } else { self.columns(kind, &label, cells.len(), end..line_end, &tail)? };
+        self.found.rows.push(Row { kind, number, begin, label, fields: start..end, ends, columns, cells, tail });
+        Ok(line_end)
+    }
+
+    /// Takes the counts of a row, which stand from `start` on; returns where they end.
+    fn counts(&mut self, kind: Kind, label: &Range<usize>, start: usize) -> Result<(Ends, usize), Bad> {
+        let first = self.found.counts.len();
         let cpus = self.found.cpus.len();
         let in_columns = self.found.in_columns;
         let is_ipi = in_columns && self.text[label.clone()].starts_with(b"IPI");
-        // The label of an IPI may take the place of the blank before its first count.
-        let widths: &[usize] = if is_ipi || !in_columns { &[STRIDE, STRIDE - 1] } else { &[STRIDE] };
+        let widths: &[usize] = if is_ipi || !in_columns { &IPI_WIDTHS } else { &[STRIDE] };
         // A chip may follow the last count without a blank; columns alone tell it from a count that is none.
         let may_touch = in_columns && kind == Kind::Irq;
         let (ends, mut end) = match self.strided_counts(start, cpus, widths, may_touch) {
@@ -195,18 +225,33 @@ impl Scan<'_> {
         {
             return Err(Bad::new(start, "a count that does not end where those of other IPIs do"));
         }
-        if self.found.counts.len() - first_cell == cpus {
+        if self.found.counts.len() - first == cpus {
             end = self.extra_counts(end, ends)?;
         }
-        let rest = &self.text[end..];
-        let line_end = rest.iter().position(|&byte| byte == b'\n').map_or(self.text.len(), |at| end + at);
-        let tail_start = self.skip_blanks(end);
-        let blanks = self.text[tail_start..line_end].iter().rev().take_while(|&&byte| is_blank(byte)).count();
-        let tail = tail_start..line_end - blanks;
-        let cells = first_cell..self.found.counts.len();
-        let columns = self.columns(kind, &label, cells.len(), end..line_end, &tail)?;
-        self.found.rows.push(Row { kind, number, begin, label, fields: start..end, ends, columns, cells, tail });
-        Ok(line_end)
+        Ok((ends, end))
+    }
+
+    /// Takes two counts with a slash between them and nothing after them.
+    fn received_and_sent(&mut self, start: usize) -> Result<(Ends, usize), Bad> {
+        let listed = self.found.ends.len();
+        let token = self.token(start);
+        let bytes = &self.text[token.clone()];
+        let slash = token.start + bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (received, sent) = (token.start..slash, (slash + 1).min(token.end)..token.end);
+        let is_count = |count: &Range<usize>| digits(&self.text[count.clone()]).is_some();
+        // Only its newline says that the second count is there in full.
+        let is_pair = self.text.get(slash) == Some(&b'/') && self.text.get(self.skip_blanks(token.end)) == Some(&b'\n');
+        if !is_pair || !is_count(&received) || !is_count(&sent) {
+            return Err(Bad::new(token.start, "not two counts with a slash between them"));
+        }
+        if self.found.in_columns && !is_in_column(&received, start, &[STRIDE]) {
+            return Err(Bad::new(token.start, OUTSIDE));
+        }
+        for count in [received, sent] {
+            self.found.ends.push(count.end);
+            self.push_count(count)?;
+        }
+        Ok((Ends::Listed(listed), token.end))
     }
 
     /// Which CPUs the counts of a row belong to, if nothing in `after`, which follows them, speaks against it.
@@ -225,11 +270,13 @@ impl Scan<'_> {
             let is_fiq = self.text[label.clone()] == *b"FIQ" && is_text_alone(bytes, self.found.in_columns);
             return if is_fiq { Ok(Columns::Cpus) } else { Err(Bad::new(tail.start, "not a count")) };
         }
-        let columns =
-            columns_of(kind, counts, cpus, tail.is_empty()).map_err(|message| Bad::new(after.start, message))?;
+        // Without its newline, a row of one number may be the beginning of another one.
+        let is_ended = after.end < self.text.len() || LONE_LABELS.contains(&&self.text[label.clone()]);
+        let columns = columns_of(kind, counts, cpus, tail.is_empty(), is_ended)
+            .map_err(|message| Bad::new(after.start, message))?;
         if self.found.in_columns {
             if kind == Kind::Arch
-                && let Some(offset) = lost_count(bytes)
+                && let Some(offset) = lost_count(&self.text[label.clone()], bytes)
             {
                 return Err(Bad::new(after.start + offset, "neither a count in its column nor text after the counts"));
             }
@@ -245,7 +292,7 @@ impl Scan<'_> {
         if bytes.is_empty() {
             return Err(Bad::new(label.start, "a row without a label"));
         }
-        if bytes.iter().any(|&byte| is_blank(byte)) && !is_numbered_word(bytes) {
+        if bytes.iter().any(|&byte| is_blank(byte)) && !is_numbered_word(bytes) && bytes != RECEIVED_AND_SENT {
             return Err(Bad::new(label.start, "a label with blanks inside"));
         }
         if self.kind == TextKind::Softirqs {
@@ -299,7 +346,7 @@ impl Scan<'_> {
             let stop = if !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit) {
                 if self.found.in_columns && !is_in_column(&token, end, widths) && !self.is_errors_of_arm(start, &token)
                 {
-                    return Err(Bad::new(token.start, "a count that does not end where its column does"));
+                    return Err(Bad::new(token.start, OUTSIDE));
                 }
                 token.end
             } else if column + 1 == cpus && may_touch && self.is_touched_at(end + STRIDE, &token) {
@@ -362,10 +409,10 @@ impl Scan<'_> {
     }
 }
 
-/// Two words of letters and of digits, as m68k labels its lines: `auto  4`.
+/// A name and a number, as m68k labels its lines: `auto  4`, `via1  2`.
 fn is_numbered_word(label: &[u8]) -> bool {
-    let letters = label.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    letters > 0 && label[letters..].trim_ascii_start().iter().all(u8::is_ascii_digit)
+    let word = label.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    label[0].is_ascii_alphabetic() && label[word..].trim_ascii_start().iter().all(u8::is_ascii_digit)
 }
 
 /// The counts of whole columns. Nearly all are zero, so these are taken eight at a time.
@@ -394,11 +441,17 @@ fn column_count(column: &[u8; STRIDE]) -> Option<u64> {
 }
 
 /// Which CPUs `counts` numbers belong to, if they can be told.
-fn columns_of(kind: Kind, counts: usize, cpus: usize, nothing_follows: bool) -> Result<Columns, String> {
+fn columns_of(
+    kind: Kind,
+    counts: usize,
+    cpus: usize,
+    nothing_follows: bool,
+    is_ended: bool,
+) -> Result<Columns, String> {
     match counts {
         _ if kind == Kind::Softirq && !nothing_follows => Err("not a count".into()),
         _ if counts == cpus => Ok(Columns::Cpus),
-        1 if kind == Kind::Arch && nothing_follows => Ok(Columns::Lone),
+        1 if kind == Kind::Arch && nothing_follows && is_ended => Ok(Columns::All),
         _ if kind == Kind::Arch && counts > cpus => Ok(Columns::Extra),
         _ => Err(format!("{} in a row for {}", several(counts, "count"), several(cpus, "CPU"))),
     }

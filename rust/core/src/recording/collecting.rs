@@ -96,6 +96,9 @@ impl Collecting {
             if let Some(problem) = &problem {
                 store.ledger.note(WarningType::Incomplete, problem.to_string());
             }
+            if self.shared.abandoned.load(Ordering::Relaxed) {
+                store.abandon();
+            }
             match error {
                 // The file could not be written: nothing of it is left behind.
                 Some(_) => store.abandon(),

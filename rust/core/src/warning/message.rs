@@ -40,9 +40,10 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
             counted(*count, "read", "reads"),
         ),
         WarningType::UnreadableText => format!(
-            "{}{at} contradicted itself each time and was left out{detail}: CPUs or lines that come and go do this; \
+            "{}{at} did not fit the kernel's format or contradicted {}{detail}: CPUs or lines that come and go do this; \
              a longer interval for this kind (--kinds) leaves more time to read again",
             counted(*count, "read", "reads"),
+            if *count == 1 { "itself each time and was left out" } else { "themselves each time and were left out" },
         ),
         WarningType::DroppedBlocks => format!(
             "{} not taken in time and dropped: take batches more often, or raise memory_limit; the next reads carry the \

@@ -24,7 +24,7 @@ pub enum WarningType {
     LayoutChanged,
     /// A line has more numbers than the header has CPUs.
     ExtraNumbers,
-    /// A text contradicted itself each time that it was read.
+    /// A text did not fit the format or contradicted itself each time that it was read.
     UnreadableText,
     /// Blocks of rows were dropped since nobody took them.
     DroppedBlocks,

@@ -1,0 +1,20 @@
+"""The public names, see the package: apart from it, so that they are loaded only when one of them is wanted."""
+
+from ._core import __version__
+from .analyses.imbalance import imbalance
+from .analyses.quality import quality
+from .analyses.rates import rates
+from .durations import Duration
+from .errors import (
+    IrqtraceError,
+    IrqtraceWarning,
+    ParseError,
+    PrivilegeError,
+    SourceUnavailable,
+    TraceFormatError,
+)
+from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
+from .recording import record
+from .sampler import Sampler
+from .snapshots import snapshot
+from .trace import Trace, open_trace
