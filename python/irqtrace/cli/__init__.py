@@ -14,7 +14,7 @@ from irqtrace.display.text import harmless
 from irqtrace.errors import IrqtraceError, IrqtraceWarning
 from irqtrace.files import is_panic
 
-from . import doctor, quality, rates, record, snapshot
+from . import doctor, imbalance, lines, quality, rates, record, snapshot
 from .output import as_options
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-VERBS = (record, snapshot, rates, quality, doctor)
+VERBS = (record, snapshot, lines, rates, imbalance, quality, doctor)
 
 USAGE, FAILURE, BROKEN_PIPE = 2, 1, 141
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.console import RenderableType
 
-__all__ = ["add_format", "as_options", "emit"]
+__all__ = ["add_format", "add_sources", "as_options", "emit"]
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -32,6 +32,11 @@ def add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print it (default: %(default)s)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write it there and not to standard output")
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """What an analysis is of."""
+    parser.add_argument("traces", metavar="TRACE", nargs="+", help="trace files, or folders or patterns of them")
 
 
 def as_options(text: str) -> str:
