@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from functools import partial
 from itertools import pairwise
@@ -17,7 +18,8 @@ from polars.testing import assert_frame_equal
 import irqtrace
 from irqtrace.analyses import imbalance, rates
 from irqtrace.analyses.spread import map_files, reduced
-from irqtrace.analyses.state import merge, read_state, write_state
+from irqtrace.analyses.state import State, merge
+from irqtrace.analyses.stored import pack, read_state, unpack, write_state
 from irqtrace.errors import IrqtraceWarning, TraceFormatError
 from made import MadeLine, MadeRead, MadeTrace, small_trace
 
@@ -171,17 +173,26 @@ def changing_trace(seed: int) -> MadeTrace:
     return made
 
 
-def test_a_state_can_be_written_and_read_and_is_small(make_trace: Callable[..., Trace], tmp_path: Path) -> None:
+def test_a_state_can_be_stored_sent_and_pickled(make_trace: Callable[..., Trace], tmp_path: Path) -> None:
     state = RATES(make_trace())
     path = tmp_path / "s.parquet"
     write_state(state, path)
-    again = read_state(path, state.kind)
-    assert again.settings == state.settings
-    for name, table in state.tables.items():
-        assert_frame_equal(again[name], table)
-    assert_frame_equal(rates.finish(merge([again])), rates.finish(state))
+    for again in (read_state(path), unpack(pack(state)), pickle.loads(pickle.dumps(state))):  # noqa: S301 - ours
+        assert isinstance(again, State)
+        assert again.settings == state.settings
+        for name, table in state.tables.items():
+            assert_frame_equal(again[name], table)
+        assert_frame_equal(rates.finish(merge([again])), rates.finish(state))
+
+
+def test_what_is_no_state_is_said_to_be_none(make_trace: Callable[..., Trace], tmp_path: Path) -> None:
     with pytest.raises(TraceFormatError, match="no state"):
-        read_state(make_trace()._path or "", state.kind)
+        read_state(make_trace()._path or "")
+    for data in (b"", b"hello", pack(RATES(make_trace()))[:-50]):
+        with pytest.raises(TraceFormatError, match="no state"):
+            unpack(data)
+    with pytest.raises(FileNotFoundError):
+        read_state(tmp_path / "nowhere.parquet")
 
 
 def test_states_that_do_not_belong_together_are_not_joined(make_trace: Callable[..., Trace]) -> None:

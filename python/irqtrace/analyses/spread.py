@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from irqtrace.errors import IrqtraceError, IrqtraceWarning
 from irqtrace.files import reading
@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 
     from irqtrace.trace import Trace
 
-__all__ = ["Reduce", "map_files", "reduced"]
+__all__ = ["Engine", "Reduce", "map_files", "reduced"]
 
 Reduce = Callable[["Trace"], State]
 """The first step of an analysis, its options given: ``functools.partial(rates.reduce, every="100ms")``."""
+
+
+class Engine(Protocol):
+    """What calls a function for each of some arguments: an executor of ``concurrent.futures``, or one of `engines`."""
+
+    def map(self, function: Callable[..., Any], /, *arguments: Any) -> Iterable[Any]: ...  # noqa: ANN401 - of any type
 
 
 def reduced(source: Source, reduce: Reduce) -> State:
@@ -40,7 +46,7 @@ def reduced(source: Source, reduce: Reduce) -> State:
 def map_files(
     files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     reduce: Reduce,
-    executor: Literal["serial", "processes"] | Executor = "serial",
+    executor: Literal["serial", "processes"] | Engine = "serial",
 ) -> State:
     """Reduces each file on its own, and joins the states: the same answer as in one go, with as many workers as wanted.
 
@@ -48,8 +54,8 @@ def map_files(
         files: paths, a folder, or a pattern.
         reduce: the first step of an analysis, of one trace; for processes it has to be something that can be pickled,
             such as ``functools.partial(rates.reduce, every="100ms")``.
-        executor: ``"serial"``; ``"processes"``, as many as there are CPUs; or any executor of ``concurrent.futures``,
-            which is left open. Workers are started anew: Polars does not survive a fork.
+        executor: ``"serial"``; ``"processes"``, as many as there are CPUs, started anew since Polars does not survive a
+            fork; any executor of ``concurrent.futures``, which is left open; or `engines.Spark` or `engines.Ray`.
 
     Returns:
         The state, for the analysis's ``finish``.

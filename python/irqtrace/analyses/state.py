@@ -7,24 +7,19 @@ with its own way of joining: sums, least and greatest values, or moments by the 
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from irqtrace.errors import TraceFormatError
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["VERSION", "Kind", "State", "Table", "merge", "read_state", "write_state"]
+__all__ = ["VERSION", "Kind", "State", "Table", "kind_named", "merge"]
 
 VERSION = 1
 """Of the tables. States of different versions are not joined."""
-
-_KEY = "irqtrace-state"
 
 Way = Literal["sum", "min", "max"]
 
@@ -81,6 +76,27 @@ class Kind:
     name: str
     tables: Mapping[str, Table]
 
+    def __post_init__(self) -> None:
+        _KINDS[self.name] = self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return kind_named, (self.name,)
+
+
+_KINDS: dict[str, Kind] = {}
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of a state that was stored or sent.
+
+    Raises:
+        ValueError: if this version knows none of that name.
+    """
+    import_module("irqtrace.names")
+    if name not in _KINDS:
+        raise ValueError(f"it is a state of {name!r}; known are {', '.join(sorted(_KINDS))}")
+    return _KINDS[name]
+
 
 @dataclass(frozen=True)
 class State:
@@ -112,37 +128,3 @@ def merge(states: Iterable[State]) -> State:
             )
     tables = {name: table.joined([state[name] for state in known]) for name, table in first.kind.tables.items()}
     return State(first.kind, first.settings, tables)
-
-
-def write_state(state: State, path: str | os.PathLike[str]) -> None:
-    """Writes a state as one Parquet file: the rows of its tables one below the other, told by a column ``table``."""
-    rows = [frame.select(pl.lit(name).alias("table"), *frame.columns) for name, frame in state.tables.items()]
-    about = {"version": VERSION, "kind": state.kind.name, "settings": dict(state.settings)}
-    pl.concat(rows, how="diagonal").write_parquet(os.fspath(path), metadata={_KEY: json.dumps(about)})
-
-
-def read_state(path: str | os.PathLike[str], kind: Kind) -> State:
-    """Reads what `write_state` wrote.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        TraceFormatError: if it is no state, of another kind of reduction, or of another version.
-    """
-    name = os.fspath(path)
-    try:
-        about = json.loads(pl.read_parquet_metadata(name)[_KEY])
-        rows = pl.read_parquet(name, glob=False)
-        found, version, settings = about["kind"], about["version"], about["settings"]
-    except (pl.exceptions.PolarsError, KeyError, TypeError, ValueError) as error:
-        raise TraceFormatError(f"{name}: no state of an analysis: {error}") from error
-    if (found, version) != (kind.name, VERSION):
-        raise TraceFormatError(
-            f"{name}: a state of {found}, version {version}; wanted is one of {kind.name}, version {VERSION}"
-        )
-    tables = {
-        table: rows.filter(pl.col("table") == table).select(
-            pl.col(column).cast(dtype) for column, dtype in columns.schema.items()
-        )
-        for table, columns in kind.tables.items()
-    }
-    return State(kind, settings, tables)
