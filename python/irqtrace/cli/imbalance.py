@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from irqtrace.analyses.imbalance import COLUMNS, imbalance
+from irqtrace.display.imbalance import imbalance_table
 
 from .output import add_format, add_sources, emit
 
 if TYPE_CHECKING:
     import argparse
+
+    import polars as pl
+    from rich.table import Table
 
 
 def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,5 +35,9 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints it."""
     frame = imbalance(options.traces, options.every, options.by)
-    emit(frame, options)
+    emit(frame, options, imbalance_table if options.every else _busiest_first)
     return 0
+
+
+def _busiest_first(frame: pl.DataFrame, width: int) -> Table:
+    return imbalance_table(frame.sort("total", descending=True, nulls_last=True, maintain_order=True), width)
