@@ -8,8 +8,11 @@ What was recorded is a `Trace`, in memory or in a Parquet file; analyses are fun
 """
 
 from ._core import __version__
+from .analyses.compare import compare
 from .analyses.imbalance import imbalance
+from .analyses.interference import interference
 from .analyses.rates import rates
+from .analyses.storms import storms
 from .durations import Duration
 from .errors import (
     IrqtraceError,
@@ -43,10 +46,13 @@ __all__ = [
     "TraceInfo",
     "TraceWarning",
     "__version__",
+    "compare",
     "imbalance",
+    "interference",
     "open_trace",
     "quality",
     "rates",
     "record",
     "snapshot",
+    "storms",
 ]
