@@ -119,10 +119,11 @@ def finish(before: State, after: State, *, by: By = "line") -> pl.DataFrame:
     host = ("host",) if any(state["recordings"]["host"].n_unique() > 1 for state in states.values()) else ()
     line = (*host, "kind", "name")
     row = (*line, "cpu") if by == "cpu" else line
-    windows = {side: line_windows(state, line, dense=True) for side, state in states.items()}
+    # Sums of fractions are the same each time if their order is.
+    windows = {side: line_windows(state, line, dense=True).sort(of_window(line)) for side, state in states.items()}
     cells = {side: _cells(states[side], windows[side], line) for side in SIDES}
     known = {side: _known(state, line) for side, state in states.items()}
-    counted = [_counted(cells[side], known[side], row, side) for side in SIDES]
+    counted = [_counted(states[side], cells[side], known[side], row, side) for side in SIDES]
     rows = counted[0].join(counted[1], on=row, how="full", coalesce=True, nulls_equal=True)
     for side in SIDES:
         rows = _timed(rows, windows[side], known[side], line, side)
@@ -207,9 +208,8 @@ def _cells(state: State, windows: pl.DataFrame, line: tuple[str, ...]) -> pl.Dat
     return counts.join(seconds, on=of_window(line), nulls_equal=True).sort(*of_window(line), "cpu")
 
 
-def _counted(cells: pl.DataFrame, known: pl.DataFrame, row: tuple[str, ...], side: str) -> pl.DataFrame:
+def _counted(state: State, cells: pl.DataFrame, known: pl.DataFrame, row: tuple[str, ...], side: str) -> pl.DataFrame:
     """A row for all that was there: its count, and what the squares of its windows need."""
-    line = [column for column in row if column != "cpu"]
     n, seconds = pl.col("count").cast(pl.Float64), pl.col("seconds")
     sums = (
         cells.group_by(of_window(row))
@@ -217,8 +217,11 @@ def _counted(cells: pl.DataFrame, known: pl.DataFrame, row: tuple[str, ...], sid
         .group_by(row)
         .agg(pl.col("count").sum(), (n * n).sum().alias("nn"), (n * seconds).sum().alias("nt"))
     )
-    on, how = (line, "full") if row == tuple(line) else (line, "inner")
-    rows = known.join(sums, on=on, how=how, coalesce=True, nulls_equal=True)  # type: ignore[arg-type]
+    there = known
+    if "cpu" in row:
+        line = [column for column in row if column != "cpu"]
+        there = state["counts"].select(row).unique().join(known, on=line, nulls_equal=True)
+    rows = there.join(sums, on=row, how="left", nulls_equal=True)
     return rows.with_columns(there=pl.lit(value=True)).rename(
         {column: f"{column}_{side}" for column in ("irq", "count", "nn", "nt", "there")}
     )

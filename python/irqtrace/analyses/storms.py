@@ -80,12 +80,12 @@ def finish(state: State, threshold: float = THRESHOLD) -> pl.DataFrame:
     several = machines(state)
     line = (*several, "kind", "irq", "name")
     machine_line = ("host", "boot", "kind", "irq", "name")
-    windows = line_windows(state, machine_line)
     key = [column for column in of_window(machine_line) if column != "window"]
     found = (
-        exceeding(windows, machine_line, threshold)
-        .with_columns(storm=pl.struct(*key, "exceeds").rle_id())
+        exceeding(line_windows(state, machine_line).sort("window"), machine_line, threshold)
+        .with_columns(run=pl.col("exceeds").rle_id().over(key))
         .filter("exceeds")
+        .with_columns(storm=pl.struct(*key, "run").rank("dense"))
     )
     cpus = (
         state["counts"]

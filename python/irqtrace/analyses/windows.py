@@ -29,7 +29,7 @@ def line_windows(state: State, columns: tuple[str, ...], *, dense: bool = False)
 
     Columns: those of `of_window`; count; begin and end (UTC ns), between which all of it came; seconds, between the
     middles of the read before and of the last one, as for `rates`. Of several lines together, a window goes from the
-    first of their begins to the last of their ends. Rows are in the order of these columns.
+    first of their begins to the last of their ends.
     """
     edges = {"b0": pl.col("b0").min(), "e0": pl.col("e0").min(), "b1": pl.col("b1").max(), "e1": pl.col("e1").max()}
     seconds = (pl.col("b1") + pl.col("e1") - pl.col("b0") - pl.col("e0")) / 2e9
@@ -40,8 +40,6 @@ def line_windows(state: State, columns: tuple[str, ...], *, dense: bool = False)
         .agg(pl.col("count").sum(), **edges)
         .select(*of_window(columns), "count", begin="b0", end="e1", seconds=seconds)
         .filter(pl.col("seconds") > 0)
-        # Sums of fractions are the same each time in the same order only.
-        .sort(of_window(columns))
     )
 
 
