@@ -46,8 +46,8 @@ def test_each_cell_of_the_cpus_is_told_with_its_rate_the_most_first(make_trace: 
         assert both[column].to_list() == pytest.approx(both[f"{column}_expected"].to_list(), rel=1e-12)
     assert frame["cpu"].unique().to_list() == [1]
     assert frame["count"].to_list() == sorted(frame["count"].to_list(), reverse=True)
-    assert irqtrace.interference(trace, 1).equals(frame)
-    assert irqtrace.interference(trace, iter([1])).equals(frame)
+    for cpu in (1, np.int64(1), iter([1])):
+        assert irqtrace.interference(trace, cpu).equals(frame)  # type: ignore[arg-type]
 
 
 def test_shares_are_of_the_kind_on_that_cpu_and_arch_lines_have_none(make_trace: Callable[..., Trace]) -> None:
@@ -81,7 +81,7 @@ def test_cpus_are_those_that_each_host_leaves_alone(make_trace: Callable[..., Tr
 def test_a_cpu_that_is_not_in_the_trace_is_refused_with_those_that_are(make_trace: Callable[..., Trace]) -> None:
     with pytest.raises(ValueError, match="CPU 7 is not in the trace; its CPUs are 0-1"):
         irqtrace.interference(make_trace(), [1, 7])
-    for cpus in (-1, [70_000], ["1"]):
+    for cpus in (-1, [70_000], ["1"], 1.5, "0-1"):
         with pytest.raises(ValueError, match="is no CPU"):
             irqtrace.interference(make_trace(), cpus)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no CPUs were given"):

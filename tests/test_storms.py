@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -186,10 +188,17 @@ def test_the_states_of_parts_have_the_storms_of_the_whole(
     assert_frame_equal(storms.finish(joined, threshold=1), whole, categorical_as_str=True)
 
 
-@pytest.mark.parametrize("threshold", [0, -1, math.nan, math.inf])
+@pytest.mark.parametrize("threshold", [0, -1, math.nan, math.inf, None, "5"])
 def test_a_threshold_that_is_none_is_refused(make_trace: Callable[..., Trace], threshold: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match="threshold"):
         irqtrace.storms(make_trace(), threshold=threshold)
+
+
+@pytest.mark.parametrize("every", ["0s", timedelta(0), "", "soon"])
+def test_a_window_that_is_no_duration_is_refused(make_trace: Callable[..., Trace], every: Any) -> None:  # noqa: ANN401
+    for analysis in (irqtrace.storms, partial(irqtrace.compare, make_trace())):
+        with pytest.raises(ValueError, match="every"):
+            analysis(make_trace(), every=every)
 
 
 def test_a_state_without_windows_has_no_storms_to_tell(make_trace: Callable[..., Trace]) -> None:

@@ -95,7 +95,7 @@ def compare(
         sides = [[part] for _, part in parts]
     else:
         sides = [list(traces_of(source)) for source in (before, after)]
-    step = partial(reduce, every=every or duration_text(_window_ns(sides)))
+    step = partial(reduce, every=duration_text(_window_ns(sides)) if every is None else every)
     states = [reduced(side, step) for side in sides]
     if after is not None:
         return finish(states[0], states[1], by=by)

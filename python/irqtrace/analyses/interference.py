@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,8 +16,6 @@ from .spread import reduced
 from .windows import with_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from irqtrace.trace import Trace
 
     from .source import Source
@@ -104,13 +103,13 @@ def _mean(column: str) -> pl.Expr:
 def _checked(cpus: int | Iterable[int] | None) -> tuple[int, ...] | None:
     if cpus is None:
         return None
-    wanted = (cpus,) if isinstance(cpus, int) else tuple(cpus)
+    wanted = tuple(cpus) if isinstance(cpus, Iterable) else (cpus,)
     for cpu in wanted:
         if cpu not in range(2**16):
             raise ValueError(f"{cpu!r} is no CPU; give their numbers, as in cpus=[2, 3]")
     if not wanted:
         raise ValueError("no CPUs were given; None takes those that the host leaves alone")
-    return wanted
+    return tuple(int(cpu) for cpu in wanted)
 
 
 def _wanted(state: State, cpus: tuple[int, ...] | None) -> pl.DataFrame:

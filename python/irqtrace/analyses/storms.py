@@ -63,7 +63,7 @@ def storms(source: Source, every: Duration | None = None, threshold: float = THR
     """
     _check_threshold(threshold)
     traces = list(traces_of(source))
-    step = partial(reduce, every=every or duration_text(max(EVERY_NS, slowest_ns(traces))))
+    step = partial(reduce, every=duration_text(max(EVERY_NS, slowest_ns(traces))) if every is None else every)
     return finish(reduced(traces, step), threshold=threshold)
 
 
@@ -138,6 +138,6 @@ def exceeding(windows: pl.DataFrame, line: tuple[str, ...], threshold: float) ->
     )
 
 
-def _check_threshold(threshold: float) -> None:
-    if not 0 < threshold < math.inf:
+def _check_threshold(threshold: object) -> None:
+    if not isinstance(threshold, int | float) or not 0 < threshold < math.inf:
         raise ValueError(f"threshold {threshold!r} is not a number above 0")
