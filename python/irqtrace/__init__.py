@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._core import __version__
+    from .analyses.compare import compare
     from .analyses.imbalance import imbalance
+    from .analyses.interference import interference
     from .analyses.quality import quality
     from .analyses.rates import rates
+    from .analyses.storms import storms
     from .durations import Duration
     from .errors import (
         IrqtraceError,
@@ -47,12 +50,15 @@ __all__ = [
     "TraceInfo",
     "TraceWarning",
     "__version__",
+    "compare",
     "imbalance",
+    "interference",
     "open_trace",
     "quality",
     "rates",
     "record",
     "snapshot",
+    "storms",
 ]
 
 

@@ -1,9 +1,12 @@
 """The public names, see the package: apart from it, so that they are loaded only when one of them is wanted."""
 
 from ._core import __version__
+from .analyses.compare import compare
 from .analyses.imbalance import imbalance
+from .analyses.interference import interference
 from .analyses.quality import quality
 from .analyses.rates import rates
+from .analyses.storms import storms
 from .durations import Duration
 from .errors import (
     IrqtraceError,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .source import Source
     from .state import State
 
-__all__ = ["finish", "rates", "reduce"]
+__all__ = ["RATES", "finish", "measured", "rate_and_bounds", "rates", "reduce", "sum_of"]
 
 BY = ("kind", "engine", "line", "irq", "name", "cpu", "host", "boot")
 DEFAULT_BY = ("kind", "irq", "name")
@@ -111,9 +111,9 @@ def finish(state: State, by: str | Sequence[str] = DEFAULT_BY, *, dense: bool = 
     every_ns = every_of(state)
     _check_groups(state, by, every_ns)
     return (
-        _measured(state, by, every_ns, dense=dense)
+        measured(state, by, every_ns, dense=dense)
         .group_by("begin", *by)
-        .agg(_sum_of("count"), *(_sum_of(column, but="brief") for column in RATES))
+        .agg(sum_of("count"), *(sum_of(column, but="brief") for column in RATES))
         .pipe(_ordered, state, by)
         .select(
             pl.col("begin").cast(TIME).alias("time"),
@@ -124,7 +124,7 @@ def finish(state: State, by: str | Sequence[str] = DEFAULT_BY, *, dense: bool = 
     )
 
 
-def _measured(state: State, by: tuple[str, ...], every_ns: int | None, *, dense: bool) -> pl.DataFrame:
+def measured(state: State, by: tuple[str, ...], every_ns: int | None, *, dense: bool) -> pl.DataFrame:
     """A row for each cell and window that the line was there in: begin, the columns of `by`, count, rates, brief."""
     counts = state["counts"].join(lines_of(state), on=OF_LINE, nulls_equal=True)
     apart = list(dict.fromkeys([*OF_GROUP, *STAY, *by]))
@@ -143,7 +143,7 @@ def _measured(state: State, by: tuple[str, ...], every_ns: int | None, *, dense:
         .join(_spans(state), on=WINDOW, how="left", nulls_equal=True)
         .with_columns(pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count"))
         .pipe(_within_stay, state["ends"])
-        .with_columns(_rates())
+        .with_columns(rate_and_bounds())
         .with_columns(begin=begin_of_window(state))
     )
 
@@ -174,7 +174,7 @@ def _spans(state: State) -> pl.DataFrame:
     )
 
 
-def _rates() -> list[pl.Expr]:
+def rate_and_bounds() -> list[pl.Expr]:
     """count / span in Hz: the span between the middles of the two reads, the longest and the shortest possible."""
     b0, e0, b1, e1 = (pl.col(column) for column in ("b0", "e0", "b1", "e1"))
     between = (b1 + e1 - b0 - e0) / 2
@@ -203,7 +203,7 @@ def _within_stay(rows: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
     return moved.with_columns(brief=pl.col("changed") & (pl.col("b1") <= pl.col("b0")))
 
 
-def _sum_of(column: str, but: str | None = None) -> pl.Expr:
+def sum_of(column: str, but: str | None = None) -> pl.Expr:
     """The sum of a column, null where one of its values is, or where all rows are to be left out."""
     left_out = pl.col(but) if but else pl.lit(value=False)
     known = (pl.col(column).is_not_null() | left_out).all() & ~left_out.all()
