@@ -121,9 +121,14 @@ def test_a_signal_before_the_start_ends_a_recording_like_any(
         cwd=tmp_path,
         timeout=60,
     )
-    assert (done.returncode, done.stderr) == (128 + number if command else 0, "")
-    assert {entry.name for entry in tmp_path.iterdir()} == {"proc", "trace.parquet"}
-    assert conserved(open_trace(tmp_path / "trace.parquet"))
+    left = {entry.name for entry in tmp_path.iterdir()}
+    if command:
+        # What was to be recorded never began.
+        said = "irqtrace: ended by a signal before its command began\n"
+        assert (done.returncode, done.stderr, left) == (128 + number, said, {"proc"})
+    else:
+        assert (done.returncode, done.stderr, left) == (0, "", {"proc", "trace.parquet"})
+        assert conserved(open_trace(tmp_path / "trace.parquet"))
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
@@ -356,6 +361,30 @@ def test_doctor_tells_what_is_masked(fake_proc: Path, capsys: pytest.CaptureFixt
     assert "--procfs " in said
     assert "procfs=" not in said
     assert "Nothing can be sampled" in said
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_a_file_that_is_replaced_keeps_its_owner_and_mode(fake_proc: Path, tmp_path: Path) -> None:
+    for name, arguments in (("t.parquet", ["record", "5ms", "--quiet"]), ("s.csv", ["snapshot", "--format", "csv"])):
+        path = tmp_path / name
+        path.write_text("old")
+        os.chown(path, 65534, 65533)
+        path.chmod(0o640)
+        assert main([*arguments, "--procfs", str(fake_proc), "-o", str(path), "--force"]) == 0
+        now = path.stat()
+        assert (now.st_uid, now.st_gid, now.st_mode & 0o777) == (65534, 65533, 0o640)
+
+
+@pytest.mark.parametrize("arguments", [["record", "5ms"], ["snapshot"]])
+def test_an_output_that_names_no_file_is_refused(
+    fake_proc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    for name in ("", f"{tmp_path}/x/"):
+        assert main([*arguments, "--procfs", str(fake_proc), "-o", name]) in {1, 2}
+        said = capsys.readouterr().err
+        assert "names" in said
+        assert "Traceback" not in said
+    assert {path.name for path in tmp_path.iterdir()} == {"proc"}
 
 
 def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:

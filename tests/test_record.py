@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,28 @@ def test_a_cpu_that_goes_and_comes_back_keeps_its_number_and_claims_nothing_for_
     assert set(away.deltas["cpu"]) == {0}
     for part in (away, trace.slice("1ms", "5ms"), trace.slice("5ms"), trace.slice("0s", "2ms")):
         assert conserved(part)
+
+
+def test_a_part_conserves_counts_also_of_a_line_that_fell_and_went() -> None:
+    texts = [interrupts([0], irq9=[n], **({"CAL": [90 if n >= 2 else 100]} if n < 7 else {})) for n in range(9)]
+    part = replayed(texts).slice("4ms", "9ms")
+    assert conserved(part)
+    assert "count_fell" in {warning.type for warning in part.warnings}
+
+
+def test_counts_of_unknown_cpus_keep_their_order_in_parts() -> None:
+    texts = [interrupts([0], irq9=[n], IPI1=[n, 2 * n, 3 * n, 4 * n]) for n in range(12)]
+    trace = replayed(texts)
+    whole = trace.deltas.filter(pl.col("sample") >= 5).filter(line=1)["delta"].to_list()
+    assert whole == [1, 2, 3, 4] * 7
+    for part in (trace.slice("5ms"), trace.slice("3ms").slice("2ms"), pickle.loads(pickle.dumps(trace.slice("5ms")))):  # noqa: S301 - ours
+        assert part.deltas.filter(line=1)["delta"].to_list() == whole
+        assert conserved(part)
+
+
+def test_a_part_is_pickled_without_the_rest_of_its_trace() -> None:
+    trace = replayed([interrupts([0], irq9=[n * n]) for n in range(3_000)])
+    assert len(pickle.dumps(trace.slice("5ms", "15ms"))) < len(pickle.dumps(trace)) / 4
 
 
 def test_lines_that_come_and_go_are_told_apart() -> None:

@@ -648,6 +648,19 @@ def test_a_trace_can_be_copied_and_sent_to_another_process(make_trace: Callable[
             assert copied.to_arrow().schema == trace.to_arrow().schema
 
 
+def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_done(tmp_path: Path, fake_proc: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/n\xff.parquet"
+    trace = open_trace(small_trace().save(tmp_path / "t.parquet"))
+    for way in (
+        lambda: open_trace(name),
+        lambda: trace.write(os.fsdecode(name)),
+        lambda: irqtrace.record("5ms", path=os.fsdecode(name), procfs=fake_proc),
+    ):
+        with pytest.raises(ValueError, match=r"n\\xff\.parquet' is not UTF-8"):
+            way()
+    assert {path.name for path in tmp_path.iterdir()} == {"t.parquet", "proc"}
+
+
 def test_a_path_may_be_bytes(tmp_path: Path) -> None:
     path = small_trace().save(tmp_path / "t.parquet")
     assert open_trace(bytes(path)).info == open_trace(path).info

@@ -70,7 +70,9 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
     names = import_module(".names", __name__)
-    globals().update({public: getattr(names, public) for public in __all__})
+    for public in __all__:
+        # What somebody has put in its place stays.
+        globals().setdefault(public, getattr(names, public))
     return globals()[name]
 
 

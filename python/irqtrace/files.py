@@ -21,10 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["collect", "is_panic", "read_footer", "reading", "scan_flat", "write"]
+__all__ = ["collect", "is_panic", "read_footer", "reading", "scan_flat", "utf8_path", "write"]
 
 _MAGIC = b"PAR1"
 _KEY = b"irqtrace"
+
+
+def utf8_path(path: str | bytes | os.PathLike[str]) -> str:
+    """A path as text.
+
+    Raises:
+        ValueError: if it is not UTF-8: what reads and writes Parquet takes no other names.
+    """
+    name = os.fsdecode(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"path {os.fsencode(name)!r} is not UTF-8, which a trace file's name has to be") from None
+    return name
 
 
 def read_footer(path: str | bytes | Path) -> Meta:
@@ -34,7 +48,7 @@ def read_footer(path: str | bytes | Path) -> Meta:
         FileNotFoundError: if there is no such file; other OSErrors likewise.
         TraceFormatError: if it is no trace, cut off, damaged, or written by a newer version.
     """
-    name = os.fsdecode(path)
+    name = utf8_path(path)
     with open(name, "rb") as file:  # noqa: PTH123 - errors then name the path as it was given
         if not file.seekable():
             raise OSError(
@@ -100,4 +114,4 @@ def is_panic(error: BaseException) -> bool:
 
 def write(flat: object, meta_json: str, path: str | Path, *, overwrite: bool) -> None:
     """Writes a flat table, anything with an Arrow stream in the file's types."""
-    _core.write_trace(flat, meta_json, os.fspath(path), overwrite)
+    _core.write_trace(flat, meta_json, utf8_path(path), overwrite)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from .settings import Kinds, Settings
@@ -174,5 +175,7 @@ async def _in_a_thread(function: Callable[[], Result]) -> Result:
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
-        await asyncio.gather(asyncio.shield(work), return_exceptions=True)
+        while not work.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
         raise

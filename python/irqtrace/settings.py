@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 from . import _core
 from .durations import EXAMPLES, Duration, duration_ns, duration_text, positive_ns
 from .errors import IrqtraceError, SourceUnavailable
+from .files import utf8_path
 from .schema import KINDS
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Settings:
             memory_limit=self.memory_limit,
             stop_at_memory_limit=stop_at_memory_limit,
             duration_ns=duration_ns,
-            path=None if path is None else os.fspath(path),
+            path=None if path is None else utf8_path(path),
             overwrite=overwrite,
             procfs=self.procfs,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from .frames import GROUP, first_of_each_read, lines, with_line
-from .schema import FLAT
+from .schema import ENGINES, FLAT, KINDS
 
 if TYPE_CHECKING:
     from .meta import CountsMeta, GroupMeta, LineMeta, Meta, PreviousMeta
@@ -38,8 +38,11 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
         "previous": previous,
         # What sampling a part took is not known.
         "cost": {"cpu_ns": 0, "wall_ns": 0, "reads": 0, "sleeps": 0, "spins": 0},
+        # A count that fell stays below its mark for a while after the last fall.
         "warnings": [
-            warning for warning in meta["warnings"] if warning["first_sample"] < end and warning["last_sample"] >= start
+            warning
+            for warning in meta["warnings"]
+            if warning["first_sample"] < end and (warning["last_sample"] >= start or warning["type"] == "count_fell")
         ],
     }
     return _rows(flat, meta, spans, reads, start, end), part
@@ -90,7 +93,8 @@ def _previous(meta: Meta, reads: _Reads) -> list[PreviousMeta]:
     """The last read of each group before the slice, which may be one before the trace."""
     read: list[PreviousMeta] = reads.before.to_dicts()  # type: ignore[assignment]
     known = {(group["kind"], group["engine"]) for group in read}
-    return read + [group for group in meta["previous"] if (group["kind"], group["engine"]) not in known]
+    read += [group for group in meta["previous"] if (group["kind"], group["engine"]) not in known]
+    return sorted(read, key=lambda group: (KINDS.index(group["kind"]), ENGINES.index(group["engine"])))
 
 
 def _group(group: GroupMeta, previous: list[PreviousMeta], reads: _Reads, start: int, end: int) -> GroupMeta:
@@ -164,7 +168,7 @@ def _spans(flat: pl.LazyFrame, meta: Meta, reads: _Reads, end: int) -> pl.DataFr
             last=pl.min_horizontal("final_sample", "last_sample"),
         )
         .filter(pl.col("first") <= pl.col("last_read"), pl.col("last").fill_null(2**62) >= pl.col("first_read"))
-        .sort(*CELL, "first", nulls_last=True)
+        .sort(*CELL, "first", nulls_last=True, maintain_order=True)
         .collect()
     )
 
@@ -206,7 +210,7 @@ def _finals(spans: pl.DataFrame) -> CountsMeta:
     finals = spans.select(
         *CELL,
         sample=pl.when(ended).then("final_sample").otherwise("last_read"),
-        count=pl.when(ended).then(pl.col("final").cast(pl.Int64)).otherwise(summed),
+        count=summed,
         gone=ended.fill_null(value=False) & (pl.col("final_sample") < pl.col("last_read")),
     )
     return _columns(finals.filter((pl.col("count") != 0) | pl.col("gone")))
@@ -235,7 +239,9 @@ def _rows(flat: pl.LazyFrame, meta: Meta, spans: pl.DataFrame, reads: _Reads, st
         .join(added.lazy().select("sample", *GROUP).unique(), on=["sample", *GROUP], how="anti")
         .with_columns(line=pl.lit(None, dtype=pl.UInt32))
     )
-    ordered = pl.concat([with_cells, bare]).sort("sample", *GROUP, *CELL, nulls_last=True).select(*FLAT)
+    ordered = (
+        pl.concat([with_cells, bare]).sort("sample", *GROUP, *CELL, nulls_last=True, maintain_order=True).select(*FLAT)
+    )
     return pl.concat([ordered, flat.filter(pl.col("sample").is_between(split, end, closed="left"))])
 
 

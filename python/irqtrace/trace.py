@@ -266,6 +266,12 @@ class _Flat:
     meta: Meta
     path: str | None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        if self.path is not None:
+            return _Flat, (self.table, self.meta, self.path)
+        # The plan of a part in memory holds all of the whole.
+        return _of_table, (self.arrow(), self.meta)
+
     def ends(self) -> tuple[int, int]:
         sample = self.table.select("sample")
         with files.reading(self.path):

@@ -31,14 +31,18 @@ class Child:
         self._stopped_by = 0
 
     def start(self) -> None:
-        """Starts it, unless a signal to end has come already.
+        """Starts it.
 
         Raises:
-            NotStarted: if the system refuses.
+            NotStarted: if the system refuses, or a signal to end has come already.
         """
-        if not self._stopped_by:
-            self._process = self._opened()
-        if self._process is not None and self._stopped_by:
+        if self._stopped_by:
+            raise NotStarted("ended by a signal before its command began", 128 + self._stopped_by)
+        self._process = self._opened()
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        if self._stopped_by and self._process is not None:
             # The signal came while it was being started.
             self._process.send_signal(self._stopped_by)
 

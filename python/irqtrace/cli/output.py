@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,9 +74,11 @@ def emit(
 
 
 def _write(name: str, data: bytes, *, replace: bool) -> None:
+    if not name or name.endswith("/"):
+        raise ValueError(f"--output {name!r} names no file")
     try:
         # Asked by its name: what a pipe's name in /dev/fd leads to has none.
-        there = os.stat(name) if os.path.exists(name) else None  # noqa: PTH110, PTH116 - a name that leads nowhere is fine
+        there = _found(name)
         if there is not None and not stat.S_ISREG(there.st_mode):
             # A device or a pipe takes what is written to it.
             Path(name).write_bytes(data)
@@ -83,23 +86,34 @@ def _write(name: str, data: bytes, *, replace: bool) -> None:
             raise FileExistsError(errno.EEXIST, "exists; --force replaces it", name)
         else:
             # A link stays: it is what it leads to that is replaced.
-            _put(Path(os.path.realpath(name)), data, None if there is None else stat.S_IMODE(there.st_mode))
+            _put(Path(os.path.realpath(name)), data, there)
     except OSError as error:
         raise OSError(error.errno, error.strerror, name) from error
 
 
-def _put(target: Path, data: bytes, rights: int | None) -> None:
-    """Writes a file that appears under its name when it is complete, with the rights of the one that it replaces."""
+def _found(name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name)  # noqa: PTH116 - a name of any kind
+    except FileNotFoundError:
+        return None
+
+
+def _put(target: Path, data: bytes, replaced: os.stat_result | None) -> None:
+    """Writes a file that appears under its name when it is complete, with owner and mode of the one it replaces."""
     partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    opener = functools.partial(os.open, mode=0o666 if rights is None else rights)
+    mode = 0o666 if replaced is None else stat.S_IMODE(replaced.st_mode)
+    opener = functools.partial(os.open, mode=mode)
     try:
         with open(partial, "xb", opener=opener) as file:
-            if rights is not None:
-                # Those that the process's umask took away.
-                partial.chmod(rights)
+            if replaced is not None:
+                # Where the system lets us: only root gives files away.
+                with suppress(OSError):
+                    os.chown(file.fileno(), replaced.st_uid, replaced.st_gid)
+                # What the process's umask took away.
+                partial.chmod(mode)
             file.write(data)
         partial.replace(target)
-    except OSError:
+    except BaseException:
         partial.unlink(missing_ok=True)
         raise
 

@@ -1,7 +1,7 @@
 //! A trace on its way to disk.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,8 +55,11 @@ impl TraceWriter {
         }
         let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
         let senseless = |message| fail(io::Error::new(io::ErrorKind::InvalidInput, message));
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(senseless("names a folder and no file"));
+        }
         let replaced = match path.metadata() {
-            Ok(found) if found.is_file() => Some(found.permissions()),
+            Ok(found) if found.is_file() => Some(found),
             Ok(_) => return Err(senseless("exists and is not a file")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(fail(error)),
@@ -175,27 +178,33 @@ fn behind_links(path: &Path) -> io::Result<PathBuf> {
     Ok(target)
 }
 
-/// A new file beside the one that it will be, with the rights of the one that it replaces, else of any new file.
-fn temporary(folder: &Path, name: &OsStr, replaced: Option<Permissions>) -> io::Result<(File, TempPath)> {
+/// A new file beside the one that it will be, with owner and mode of the one that it replaces, else those of any new file.
+fn temporary(folder: &Path, name: &OsStr, replaced: Option<Metadata>) -> io::Result<(File, TempPath)> {
     let mut prefix = OsString::from(".");
     prefix.push(name);
     prefix.push(".");
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    if let Some(rights) = &replaced {
+    if let Some(replaced) = &replaced {
         use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
         // From the first moment: what was its owner's alone is nobody else's to open meanwhile.
-        options.mode(rights.mode());
+        options.mode(replaced.permissions().mode());
     }
     let (file, path) = tempfile::Builder::new()
         .prefix(&prefix)
         .suffix(".partial")
         .make_in(folder, |path| options.open(path))?
         .into_parts();
-    if let Some(rights) = replaced {
-        // Those that the process's umask took away.
-        file.set_permissions(rights)?;
+    if let Some(replaced) = replaced {
+        // Where the system lets us: only root gives files away.
+        #[cfg(unix)]
+        let _ = {
+            use std::os::unix::fs::{MetadataExt, fchown};
+            fchown(&file, Some(replaced.uid()), Some(replaced.gid()))
+        };
+        // What the process's umask took away.
+        file.set_permissions(replaced.permissions())?;
     }
     Ok((file, path))
 }

@@ -12,7 +12,8 @@ use crate::source::ReplayText;
 use crate::store::Store;
 use crate::trace::Trace;
 use crate::{
-    Clock, EngineName, HostFacts, IrqtraceError, Kind, Line, ManualClock, Settings, TraceWriter, WarningType, Window,
+    Clock, ConfigError, EngineName, HostFacts, IrqtraceError, Kind, Line, ManualClock, Settings, TraceWriter,
+    WarningType, Window,
 };
 
 /// A captured read: its window, and the texts that were read in it.
@@ -73,6 +74,9 @@ pub fn replay(
             let source = ReplayText::new(path, texts, Arc::clone(&clock));
             engines.push(Box::new(TextEngine::new(source, kind, selection.clone(), EngineName::Replay)));
         }
+    }
+    if engines.is_empty() {
+        return Err(ConfigError("there is no captured text of the kinds that are wanted".to_owned()).into());
     }
     let settings = Settings {
         kinds: wanted.kinds.clone(),

@@ -640,6 +640,21 @@ fn the_coming_format_is_taken() {
     assert_eq!(cells(&parsed, 4), [(Some(0), 1), (Some(1), 0)]);
 }
 
+// From one read to the next.
+
+#[test]
+fn a_layout_that_changes_from_one_read_to_the_next_is_learned_anew() {
+    let two = "           CPU0       CPU1       \n  1:          5          6  IO-APIC   1-edge      i8042\n";
+    let three = "           CPU0       CPU2       \n  1:          5          7  IO-APIC   1-edge      i8042\n";
+    let mut parser = Incremental::new(TextKind::Interrupts, "text");
+    let mut changes = Vec::new();
+    for text in [two, three, two] {
+        assert_eq!(parser.update(text.as_bytes(), &mut changes), Ok(Update::Learned { same_layout: false }));
+        assert_eq!(parser.layout(), &interrupts(text).layout);
+        assert_eq!(parser.update(text.as_bytes(), &mut changes), Ok(Update::Changed));
+    }
+}
+
 // Softirqs.
 
 #[test]

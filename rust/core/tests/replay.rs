@@ -368,6 +368,32 @@ fn no_captured_text_is_lost_where_a_line_has_more_numbers_than_cpus() {
 }
 
 #[test]
+fn a_second_attempt_is_a_text_and_neither_one_that_was_not_read_nor_the_end_of_a_good_one() {
+    let read = |at: i64, interrupts: Option<String>| CapturedRead {
+        window: Window { begin: at * MS, end: at * MS + 20_000 },
+        interrupts: interrupts.map(String::into_bytes),
+        softirqs: Some(format!("                    CPU0       \n      NET_RX: {at:>10}\n").into_bytes()),
+    };
+    let wanted = Wanted { kinds: Kind::ALL.map(|kind| (kind, MS)).into(), ..wanted() };
+    let samples = |texts: Vec<Option<String>>| -> (Vec<i64>, Trace) {
+        let reads = (0..).zip(texts).map(|(at, text)| read(at, text)).collect();
+        let trace = replay(reads, &wanted, HostFacts::default(), 0, None).unwrap().unwrap();
+        let grown = rows(&trace).into_iter().filter(|row| row.1 == "IPI1").map(|row| row.0);
+        let mut samples: Vec<i64> = grown.collect();
+        samples.dedup();
+        (samples, trace)
+    };
+    let text = |count: u64| Some(android(1, &[count, 2]));
+    let (seen, trace) = samples(vec![text(1), None, text(2), None, text(3), None]);
+    assert_eq!(seen, [0, 2, 4]);
+    let missed: Vec<_> = trace.meta.groups.iter().map(|group| (group.reads, group.missed)).collect();
+    assert_eq!(missed, [(3, 2), (3, 2), (6, 0)], "what comes after the last text is missed by nobody");
+    let (seen, trace) = samples(vec![text(1), Some("garbage\n".to_owned()), text(2), text(3)]);
+    assert_eq!(seen, [0, 2, 3]);
+    assert_conserved(&trace);
+}
+
+#[test]
 fn captured_texts_that_end_with_wrong_ones_end_with_a_warning() {
     let good = cpus(&[0, 1], |_| 10);
     for wrong in 1..4 {
@@ -399,7 +425,7 @@ fn texts_are_read_at_their_own_times_also_where_one_file_was_read_more_seldom() 
     };
     assert_eq!(of(&trace, "1"), [(1, 1), (2, 1), (3, 1), (4, 1)]);
     assert_eq!(of(&trace, "NET_RX"), [(1, 1), (3, 2)]);
-    assert_eq!(trace.meta.groups.iter().map(|group| (group.reads, group.missed)).collect::<Vec<_>>(), [(5, 0), (3, 2)]);
+    assert_eq!(trace.meta.groups.iter().map(|group| (group.reads, group.missed)).collect::<Vec<_>>(), [(5, 0), (3, 1)]);
     let seldom = Wanted { kinds: BTreeMap::from([(Kind::Irq, 2 * MS)]), ..wanted() };
     let trace = replay((0..5).map(read).collect(), &seldom, HostFacts::default(), 0, None).unwrap().unwrap();
     assert_eq!(of(&trace, "1"), [(2, 2), (4, 2)], "what lies between is passed over");
@@ -563,7 +589,8 @@ impl Machine {
                 let count = &mut self.counts[line][usize::from(cpu)];
                 *count = count.wrapping_add(by);
             }
-            Change::Line(line) => self.lines[line] = !self.lines[line],
+            // One stays: a text without rows is none.
+            Change::Line(line) => self.lines[line] = line == 5 || !self.lines[line],
             // CPU 0 stays: a header has at least one.
             Change::Cpu(cpu) => self.cpus[usize::from(cpu)] = cpu == 0 || !self.cpus[usize::from(cpu)],
             Change::Fall(line, cpu) => self.counts[line][usize::from(cpu)] /= 2,

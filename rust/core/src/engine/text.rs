@@ -200,7 +200,7 @@ impl<S: TextSource> TextEngine<S> {
                     }
                     doubtful = Some((window, self.text.clone()));
                 }
-                Err(error) => (contradiction, doubtful) = (Some(error), None),
+                Err(error) => contradiction = Some(error),
             }
         }
         match (doubtful, contradiction) {
@@ -208,10 +208,10 @@ impl<S: TextSource> TextEngine<S> {
                 self.parser.update(&text, &mut self.changes)?;
                 Ok(window)
             }
-            (Some((_, text)), _) => {
+            (_, Some(contradiction)) => Err(contradiction.into()),
+            (Some((_, text)), None) => {
                 Err(too_many_numbers(self.source.path(), &text, self.extra_numbers().next()).into())
             }
-            (None, Some(contradiction)) => Err(contradiction.into()),
             (None, None) => Err(ReadError::End.into()),
         }
     }

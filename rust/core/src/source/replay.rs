@@ -23,7 +23,12 @@ pub struct ReplayText {
 impl ReplayText {
     /// The texts in the order of their windows. `path` is what errors call them.
     pub fn new(path: impl Into<String>, texts: impl IntoIterator<Item = Captured>, clock: Arc<ManualClock>) -> Self {
-        Self { path: path.into(), texts: texts.into_iter().collect(), clock, before: 0 }
+        let mut texts: VecDeque<_> = texts.into_iter().collect();
+        // What comes after the last text is no part of the sequence.
+        while texts.back().is_some_and(|(_, text)| text.is_none()) {
+            texts.pop_back();
+        }
+        Self { path: path.into(), texts, clock, before: 0 }
     }
 
     /// How many texts are still to come.
@@ -44,6 +49,10 @@ impl TextSource for ReplayText {
         let now = clock.now();
         while self.texts.get(1).is_some_and(|(next, _)| next.begin <= now) {
             self.texts.pop_front();
+        }
+        // One that was not read is left for its time, so that it is no second attempt of the text before it.
+        if self.texts.front().is_some_and(|(window, text)| text.is_none() && window.begin > now) {
+            return Err(ReadError::Absent);
         }
         let (window, next) = self.texts.pop_front().ok_or(ReadError::End)?;
         let mut next = next.ok_or(ReadError::Absent)?;
