@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from .analyses.compare import compare
     from .analyses.imbalance import imbalance
     from .analyses.interference import interference
+    from .analyses.jitter import jitter
     from .analyses.quality import quality
     from .analyses.rates import rates
+    from .analyses.report import Report, report
+    from .analyses.spread import map_files
     from .analyses.storms import storms
     from .durations import Duration
     from .errors import (
@@ -43,6 +46,7 @@ __all__ = [
     "Mark",
     "ParseError",
     "PrivilegeError",
+    "Report",
     "Sampler",
     "SourceUnavailable",
     "Trace",
@@ -53,10 +57,13 @@ __all__ = [
     "compare",
     "imbalance",
     "interference",
+    "jitter",
+    "map_files",
     "open_trace",
     "quality",
     "rates",
     "record",
+    "report",
     "snapshot",
     "storms",
 ]

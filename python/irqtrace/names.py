@@ -4,8 +4,11 @@ from ._core import __version__
 from .analyses.compare import compare
 from .analyses.imbalance import imbalance
 from .analyses.interference import interference
+from .analyses.jitter import jitter
 from .analyses.quality import quality
 from .analyses.rates import rates
+from .analyses.report import Report, report
+from .analyses.spread import map_files
 from .analyses.storms import storms
 from .durations import Duration
 from .errors import (

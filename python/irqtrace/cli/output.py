@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import io
+import json
 import os
 import re
 import stat
@@ -13,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from irqtrace.display.table import console, frame_table
 from irqtrace.display.text import harmless
 
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    import polars as pl
     from rich.console import RenderableType
 
 __all__ = ["add_format", "add_sources", "as_options", "emit"]
@@ -125,9 +127,18 @@ def _encoded(frame: pl.DataFrame, how: str, as_table: Callable[[pl.DataFrame, in
             screen.print(as_table(frame, screen.width), crop=False)
         return captured.get().encode()
     if how == "csv":
-        return frame.write_csv().encode()
+        return _without_lists(frame).write_csv().encode()
     if how == "json":
         return (frame.write_json() + "\n").encode()
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     return buffer.getvalue()
+
+
+def _without_lists(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its lists as JSON: CSV has no other way."""
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    return frame.with_columns(
+        pl.Series(name, [None if row is None else json.dumps(row) for row in frame[name].to_list()], pl.String)
+        for name in nested
+    )
