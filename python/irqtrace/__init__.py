@@ -9,6 +9,7 @@ What was recorded is a `Trace`, in memory or in a Parquet file; analyses are fun
 
 from ._core import __version__
 from .analyses.imbalance import imbalance
+from .analyses.jitter import jitter
 from .analyses.rates import rates
 from .durations import Duration
 from .errors import (
@@ -44,6 +45,7 @@ __all__ = [
     "TraceWarning",
     "__version__",
     "imbalance",
+    "jitter",
     "open_trace",
     "quality",
     "rates",
