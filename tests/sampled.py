@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MS = 1_000_000
 
-Times = "NDArray[np.int64]"
+Count = tuple[int, int | None, int, int]
 
 
 def poisson(chance: np.random.Generator, rate_hz: float, seconds: float) -> NDArray[np.int64]:
@@ -43,7 +43,7 @@ def sampled(
     late_ns: int = 40_000,
     length_ns: int = 20_000,
 ) -> MadeTrace:
-    """A trace of one line with these events (ns from t0, in order) by CPU. A counter is read at some time in the read."""
+    """A trace of one line with these events (ns from t0, in order) by CPU; a counter is read somewhere in the read."""
     chance = np.random.default_rng(seed)
     grid = np.arange(int(seconds * 1e9) // interval_ns)
     kept = grid[(chance.random(len(grid)) >= missed) | (grid == 0)]
@@ -65,6 +65,6 @@ def sampled(
         )
         for at, sample in enumerate(kept)
     ]
-    baselines = [(0, cpu, 0, int(count[0])) for cpu, count in counts.items() if count[0]]
-    finals = [(0, cpu, int(kept[-1]), int(count[-1])) for cpu, count in counts.items() if count[-1]]
+    baselines: list[Count] = [(0, cpu, 0, int(count[0])) for cpu, count in counts.items() if count[0]]
+    finals: list[Count] = [(0, cpu, int(kept[-1]), int(count[-1])) for cpu, count in counts.items() if count[-1]]
     return MadeTrace(interval_ns, {("irq", "proc"): 1}, [MadeLine(0, "irq", "24", "eth0")], reads, baselines, finals)

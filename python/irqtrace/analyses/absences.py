@@ -29,20 +29,15 @@ def came_back(meta: Meta) -> pl.DataFrame:
     )
 
 
-def with_absences(
-    tables: Tables, meta: Meta, back: pl.DataFrame, reads: dict[int, tuple[int, int]]
-) -> Tables:
-    """Marks the cells that were away for a part; to one that was away at the end no gap reaches from what comes later."""
+def with_absences(tables: Tables, meta: Meta, back: pl.DataFrame, reads: dict[int, tuple[int, int]]) -> Tables:
+    """Marks the cells that were away for a part. To one that was away at the end no gap reaches from later."""
     ends_of_reads = pl.DataFrame(
         [(group, *ends) for group, ends in reads.items()],
         schema={"group": pl.UInt32(), "first_read": pl.Int64(), "last_read": pl.Int64()},
         orient="row",
     )
     of_line = (
-        lines(meta)
-        .select("line", "last_sample")
-        .join(groups_of_lines(meta), on="line")
-        .join(ends_of_reads, on="group")
+        lines(meta).select("line", "last_sample").join(groups_of_lines(meta), on="line").join(ends_of_reads, on="group")
     )
     columns = {"line": pl.UInt32(), "cpu": pl.UInt16(), "sample": pl.Int64()}
     ended = pl.DataFrame({column: meta["finals"][column] for column in columns}, schema=columns)  # type: ignore[literal-required]
@@ -66,5 +61,3 @@ def with_absences(
     ends = tables["ends"].join(gone, on="cell", how="left")
     last = pl.when(pl.col("gone").is_null()).then("last_ns").alias("last_ns")
     return joined(tables, {"cells": away}) | {"ends": ends.with_columns(last).select(*CODED["ends"].schema)}
-
-

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from irqtrace.frames import GROUP, lines, with_line
@@ -13,6 +12,7 @@ from irqtrace.frames import GROUP, lines, with_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from irqtrace.meta import Meta

@@ -55,7 +55,7 @@ def ends(rows: pl.DataFrame, spans: pl.DataFrame, returns: pl.DataFrame) -> pl.D
 
 
 def cells(rows: pl.DataFrame) -> pl.DataFrame:
-    """What is told of each cell without regard to order: events, those alone in their read, and their times' lengths."""
+    """What is told of each cell without regard to order: events, those alone in their read, and their windows."""
     width = pl.col("high_ns") - pl.col("low_ns")
     timed = width.is_not_null()
     return rows.group_by("cell").agg(

@@ -1,4 +1,4 @@
-"""Log-linear histograms: the octaves of a whole number, each in 128 equal buckets, so that a bucket is at most 1/128 wide.
+"""Log-linear histograms: each octave in 128 equal buckets, so that none is wider than 1/128 of its numbers.
 
 Numbers below 128 have a bucket each. The same layout as HdrHistogram's (Tene, 2012).
 """

@@ -17,8 +17,8 @@ from .jitter_answer import answer
 from .jitter_state import CODED, Tables, coded, groups_of_lines, joined, lines_of, named
 from .levels import over_levels, pruned
 from .seams import runs_of
-from .spread import reduced
 from .source import traces_of
+from .spread import reduced
 
 if TYPE_CHECKING:
     from irqtrace.meta import Meta
@@ -82,7 +82,7 @@ def jitter(source: Source) -> pl.DataFrame:
           at least half as strong as the strongest. Null where there is none. What comes faster than two intervals may
           be folded to a longer period, weakly; a regular line of which that is known has null.
         - strength: how strongly events keep to that period, as the vector strength |⟨exp(2πi t / period)⟩| (Goldberg
-          and Brown, 1969): 1 for clockwork, exp(-2(πσ/period)²) with Gaussian jitter σ, near 0 without any; other
+          and Brown, 1969): 1 for clockwork, exp(-2(π·s/period)²) with Gaussian jitter s, near 0 without any; other
           events on the line dilute it.
 
         Several recordings of one machine are pooled; ladder and period are of those read at the interval at which there

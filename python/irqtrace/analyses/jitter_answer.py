@@ -28,7 +28,7 @@ ALONE = 0.9
 """The share of events alone in their read from which on nearly every gap is resolved."""
 
 _WHOLE, _REAL = pl.Int64(), pl.Float64()
-_ROW = {"row": pl.UInt32()}
+_ROW: dict[str, pl.DataType] = {"row": pl.UInt32()}
 
 
 def answer(tables: Tables, named: pl.DataFrame, apart: Sequence[str], gaps: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -114,7 +114,7 @@ def _ladder(tables: Tables, cells: pl.DataFrame) -> pl.DataFrame:
     of_cell = (
         cells.join(tables["windows"], on="line")
         .join(tables["ladder"], on=["cell", "level"], how="left")
-        .with_columns(pl.col("squares", "count_n", "count_m2").fill_null(0))
+        .with_columns(pl.col("differences", "count_n", "count_m2").fill_null(0))
     )
     values = CODED["ladder"].values | CODED["windows"].values
     pooled = _pooled(of_cell, Table({}, values, ("count",)), {**_ROW, "step_ns": _WHOLE, "level": _WHOLE})
@@ -131,8 +131,8 @@ def _ladder(tables: Tables, cells: pl.DataFrame) -> pl.DataFrame:
 def _periods(tables: Tables, cells: pl.DataFrame) -> pl.DataFrame:
     """period_ns and strength of the rows that have one."""
     key = ["row", "step_ns", "level"]
-    segments = cells.join(tables["segments"], on="cell").group_by(key).agg(
-        pl.col("segments", "events", "squares").sum()
+    segments = (
+        cells.join(tables["segments"], on="cell").group_by(key).agg(pl.col("segments", "events", "squares").sum())
     )
     power = (
         cells.join(tables["spectrum"], on="cell")

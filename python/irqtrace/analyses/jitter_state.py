@@ -46,7 +46,7 @@ def _tables(
         "ends": Table({**cell, "base": _WHOLE}, {"first_ns": (_WHOLE, "min"), "last_ns": (_WHOLE, "max")}),
         "histogram": Table({**cell, "bucket": _WHOLE}, {"n": (_WHOLE, "sum")}),
         "windows": Table({**line, "level": _WHOLE}, {"windows": (_WHOLE, "sum"), "pairs": (_WHOLE, "sum")}),
-        "ladder": Table({**cell, "level": _WHOLE}, {"squares": (_REAL, "sum")}, moments=("count",)),
+        "ladder": Table({**cell, "level": _WHOLE}, {"differences": (_REAL, "sum")}, moments=("count",)),
         "edges": Table({**cell, "level": _WHOLE, "window": _WHOLE}, {"count": (_WHOLE, "sum")}),
         "segments": Table(
             {**cell, "level": _WHOLE},
@@ -78,7 +78,7 @@ JITTER = Kind(
 - ends: the first and the last event of each span.
 - histogram: the gaps by bucket.
 - windows: of each level of the ladder, how many windows and pairs of neighbours a line has.
-- ladder: of the windows with events, the moments of their counts; squared differences of neighbours.
+- ladder: of the windows with events, the moments of their counts; sum of the squared differences of neighbours.
 - edges: counts of the windows at the ends of spans, with which those over a seam are made whole.
 - segments, spectrum: the power of the segments with enough events.
 """
@@ -99,7 +99,7 @@ def joined(tables: Tables, added: Tables) -> Tables:
 
 
 def _typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """With all columns of the table; those that the frame lacks are nought, or null where a value is the least or most."""
+    """With all columns of the table; what the frame lacks is nought, or null where it is a least or most or mean."""
     absent = {name: 0 if name.endswith("_n") else None for name in table.schema}
     absent |= {name: 0 for name, (_, way) in table.values.items() if way == "sum"}
     absent |= {f"{name}_{part}": 0 for name in table.moments for part in ("n", "m2")}
@@ -120,7 +120,7 @@ def groups_of_lines(meta: Meta) -> pl.DataFrame:
 
 
 def lines_of(trace: Trace) -> pl.DataFrame:
-    """The lines of a trace by number: line, group, every, order, step_ns (the interval at which it is read) and names."""
+    """The lines of a trace by number: line, group, every, order, step_ns (between its reads) and names."""
     meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
     names = lines(meta).select("line", *(pl.col(column).cast(_TEXT) for column in LINE), came="first_sample")
     rec = {"host": meta["host"]["host"], "boot": meta["host"]["boot"], "t0_ns": meta["t0_ns"]}

@@ -7,7 +7,7 @@ there are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -42,7 +42,7 @@ def cascade(counts: Counts) -> Iterator[tuple[int, Counts]]:
         if level == LEVELS - 1 or not len(cell):
             continue
         window = window >> 1
-        starts = np.flatnonzero(np.append(True, (cell[1:] != cell[:-1]) | (window[1:] != window[:-1])))  # noqa: FBT003
+        starts = np.flatnonzero(np.append(True, (cell[1:] != cell[:-1]) | (window[1:] != window[:-1])))
         cell, window, count = cell[starts], window[starts], np.add.reduceat(count, starts)
 
 
@@ -61,7 +61,7 @@ class Windows:
         """The mask at these windows, False beyond its ends."""
         at = window - self.first
         inside = (at >= 0) & (at < len(mask))
-        return cast("NDArray[np.bool_]", inside & mask[np.where(inside, at, 0)] if len(mask) else inside)
+        return inside & mask[np.where(inside, at, 0)] if len(mask) else inside
 
     def count(self, low: int, high: int) -> tuple[int, int]:
         """How many windows, and pairs of neighbours, lie in the points (low, high]."""
@@ -72,7 +72,7 @@ class Windows:
 def windows_of(
     level: int, counts: Counts, windows: Windows, low: NDArray[np.int64], high: NDArray[np.int64]
 ) -> pl.DataFrame:
-    """cell, level, moments of the counts above zero, squares (sum of squared differences of neighbours).
+    """cell, level, moments of the counts above zero, differences (sum of squared differences of neighbours).
 
     ``low`` and ``high`` are the points between which the line of each row was there.
     """
@@ -80,21 +80,21 @@ def windows_of(
     size = windows.size
     after_low, before_high = window * size >= low, (window + 1) * size <= high
     ours = after_low & before_high & windows.has(windows.whole, window)
-    adjacent = np.append((cell[1:] == cell[:-1]) & (window[1:] == window[:-1] + 1), False)  # noqa: FBT003
+    adjacent = np.append((cell[1:] == cell[:-1]) & (window[1:] == window[:-1] + 1), False)
     following = np.where(adjacent, np.append(count[1:], 0), 0)
     right = after_low & ((window + 2) * size <= high) & windows.has(windows.pairs, window)
     left = ((window - 1) * size >= low) & before_high & windows.has(windows.pairs, window - 1)
     # A pair of two with events belongs to the first of them.
-    left &= ~np.append(False, adjacent[:-1])  # noqa: FBT003
-    squares = right * (following - count).astype(np.float64) ** 2 + left * count.astype(np.float64) ** 2
-    starts = np.flatnonzero(np.append(True, cell[1:] != cell[:-1]))  # noqa: FBT003
+    left &= ~np.append(False, adjacent[:-1])
+    differences = right * (following - count).astype(np.float64) ** 2 + left * count.astype(np.float64) ** 2
+    starts = np.flatnonzero(np.append(True, cell[1:] != cell[:-1]))
     n = np.add.reduceat(ours.astype(np.int64), starts)
     mean = np.add.reduceat(np.where(ours, count, 0), starts) / np.maximum(n, 1)
     off = np.where(ours, count - np.repeat(mean, np.diff(np.append(starts, len(cell)))), 0.0)
     return pl.DataFrame(
         {
             "cell": cell[starts],
-            "squares": np.add.reduceat(squares, starts),
+            "differences": np.add.reduceat(differences, starts),
             "count_n": n,
             "count_mean": mean,
             "count_m2": np.add.reduceat(off**2, starts),
@@ -105,7 +105,7 @@ def windows_of(
 def _summed(frame: pl.DataFrame) -> pl.DataFrame:
     count = pl.col("count").filter("ours").cast(pl.Float64)
     return frame.group_by("cell", "level").agg(
-        pl.col("squares").sum(),
+        pl.col("differences").sum(),
         count_n=count.count().cast(pl.Int64),
         count_mean=count.mean(),
         count_m2=((count - count.mean()) ** 2).sum(),
@@ -113,12 +113,10 @@ def _summed(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def points_to_keep(points: pl.DataFrame) -> pl.DataFrame:
-    """Of points that were read (group, point) within low and high those that a window over a seam may begin or end at."""
+    """Of points that were read, from low to high, those that a window over a seam may begin or end at."""
     point = pl.col("point")
     # The longest window that a point is an end of.
-    size = (
-        pl.when(point == 0).then(1 << (LEVELS - 1)).otherwise(point & -point).clip(upper_bound=1 << (LEVELS - 1))
-    )
+    size = pl.when(point == 0).then(1 << (LEVELS - 1)).otherwise(point & -point).clip(upper_bound=1 << (LEVELS - 1))
     return points.filter((point < pl.col("low") + 3 * size) | (point > pl.col("high") - 3 * size))
 
 
@@ -126,23 +124,25 @@ def new_windows(runs: pl.DataFrame, edges: pl.DataFrame, points: pl.DataFrame) -
     """What joined spans add: tables as of `windows_of`, and of a line's windows and pairs."""
     whole, pairs = (_between_reads(new_blocks(runs, SIZES, count), points, count) for count in (1, 2))
     counted = _of_cells(edges, whole, 0)
-    ours = counted.with_columns(ours=pl.lit(value=True), squares=pl.lit(0.0))
-    both = pl.concat(
-        [_of_cells(edges, pairs, 0).with_columns(-pl.col("count")), _of_cells(edges, pairs, 1)]
-    )
+    ours = counted.with_columns(ours=pl.lit(value=True), differences=pl.lit(0.0))
+    both = pl.concat([_of_cells(edges, pairs, 0).with_columns(-pl.col("count")), _of_cells(edges, pairs, 1)])
     squares = (
         both.group_by("cell", "level", "block")
-        .agg(squares=pl.col("count").sum().cast(pl.Float64) ** 2)
+        .agg(differences=pl.col("count").sum().cast(pl.Float64) ** 2)
         .with_columns(count=pl.lit(0, dtype=pl.Int64), ours=pl.lit(value=False))
     )
-    columns = ["cell", "level", "count", "ours", "squares"]
+    columns = ["cell", "level", "count", "ours", "differences"]
     ladder = _summed(pl.concat([ours.select(columns), squares.select(columns)]))
-    lines = pl.concat(
-        [
-            whole.select("line", "level", windows=1, pairs=0),
-            pairs.select("line", "level", windows=0, pairs=1),
-        ]
-    ).group_by("line", "level").agg(pl.col("windows", "pairs").cast(pl.Int64).sum())
+    lines = (
+        pl.concat(
+            [
+                whole.select("line", "level", windows=1, pairs=0),
+                pairs.select("line", "level", windows=0, pairs=1),
+            ]
+        )
+        .group_by("line", "level")
+        .agg(pl.col("windows", "pairs").cast(pl.Int64).sum())
+    )
     return ladder, lines
 
 
@@ -176,6 +176,6 @@ def fano_and_allan(ladder: pl.DataFrame) -> pl.DataFrame:
     return ladder.with_columns(
         fano=pl.when((total >= MIN_WINDOWS) & (n > 0)).then(m2 / (total - 1) / mean),
         allan=pl.when((pl.col("pairs") >= MIN_WINDOWS - 1) & (n > 0)).then(
-            (pl.col("squares") / (2 * pl.col("pairs"))).sqrt()
+            (pl.col("differences") / (2 * pl.col("pairs"))).sqrt()
         ),
     )

@@ -27,10 +27,8 @@ def over_levels(stretch: Stretch, spans: pl.DataFrame) -> Tables:
     points = due[due % every == 0] // every
     read = np.zeros(high - low + 1, np.bool_)
     read[points - low] = True
-    of_line = spans.select(
-        "line", low=point_of(pl.col("base"), every), high=point_of(pl.col("last"), every)
-    )
-    low_of, high_of = (np.zeros(1 + int(spans["line"].max() or 0), np.int64) for _ in range(2))
+    of_line = spans.select("line", low=point_of(pl.col("base"), every), high=point_of(pl.col("last"), every))
+    low_of, high_of = (np.zeros(1 + max(spans["line"], default=0), np.int64) for _ in range(2))
     low_of[of_line["line"]], high_of[of_line["line"]] = of_line["low"], of_line["high"]
     rows = stretch.rows.filter(pl.col("low_ns").is_not_null()).join(
         of_line, on="line", how="semi", maintain_order="left"
@@ -40,9 +38,7 @@ def over_levels(stretch: Stretch, spans: pl.DataFrame) -> Tables:
         rows.select(point_of(pl.col("sample"), every) - 1).to_series().to_numpy(),
         rows["delta"].to_numpy(),
     )
-    found: dict[str, list[pl.DataFrame]] = {
-        name: [] for name in ("windows", "ladder", "edges", "segments", "spectrum")
-    }
+    found: dict[str, list[pl.DataFrame]] = {name: [] for name in ("windows", "ladder", "edges", "segments", "spectrum")}
     for level, (cell, window, count) in ladder.cascade(counts):
         windows = ladder.Windows(level, read, low)
         line = cell // CPUS

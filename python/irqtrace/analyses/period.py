@@ -8,6 +8,7 @@ from the grid's point 0, so those of a part are those of the whole; what lies in
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,7 +89,7 @@ def _spectra(
     level: int, cell: NDArray[np.int64], window: NDArray[np.int64], count: NDArray[np.int64]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     segment = window // LENGTH
-    number = np.cumsum(np.append(True, (cell[1:] != cell[:-1]) | (segment[1:] != segment[:-1]))[: len(cell)]) - 1  # noqa: FBT003
+    number = np.cumsum(np.append(True, (cell[1:] != cell[:-1]) | (segment[1:] != segment[:-1]))[: len(cell)]) - 1
     events = np.bincount(number, count).astype(np.int64)
     # Segments with too few events are left out, before or after a seam all the same.
     enough = events >= MIN_EVENTS
@@ -97,10 +98,7 @@ def _spectra(
     cell, window, count, events = cell[own], window[own], count[own], events[enough]
     begins = np.searchsorted(number, np.arange(len(events) + 1))
     cells = cell[begins[:-1]]
-    sums = [
-        (cells[first], power)
-        for first, power in _powers(cells, number, window, count, begins)
-    ]
+    sums = [(cells[first], power) for first, power in _powers(cells, number, window, count, begins)]
     about = (
         pl.DataFrame({"cell": cells, "events": events})
         .group_by("cell", maintain_order=True)
@@ -134,28 +132,62 @@ def _powers(
         dense -= dense.mean(axis=1, keepdims=True)
         power = np.abs(np.fft.rfft(dense * HANN, axis=1)) ** 2
         own = cells[begin:after]
-        starts = np.flatnonzero(np.append(True, own[1:] != own[:-1]))  # noqa: FBT003
+        starts = np.flatnonzero(np.append(True, own[1:] != own[:-1]))
         for start, total in zip(starts, np.add.reduceat(power, starts), strict=True):
             yield begin + int(start), total
 
 
+@dataclass(frozen=True)
+class Peak:
+    """A line of the spectrum that stands out."""
+
+    level: int
+    bin: float
+    strength: float
+    weight: float
+    """How well its place is known: the inverse of its variance, but for a constant."""
+
+    @property
+    def width(self) -> float:
+        """The frequency of one bin, in cycles per point."""
+        return 1 / (LENGTH << self.level)
+
+    @property
+    def frequency(self) -> float:
+        """In cycles per point."""
+        return self.bin * self.width
+
+
 def period_of(spectra: Spectra) -> tuple[float, float] | None:
     """The period in points, and its strength."""
-    peaks = []
-    for level, (segments, events, squares, power) in spectra.items():
-        highest = COVERED if level - 2 in spectra else HIGHEST
-        peaks += [
-            (at / (LENGTH << level), strength)
-            for at, strength in _peaks(segments, events, squares, power, highest)
-        ]
-    if not peaks:
+    peaks = [
+        peak
+        for level, (segments, _, squares, power) in sorted(spectra.items())
+        for peak in _peaks(level, segments, squares, power)
+    ]
+    # What a level below measures is left to that one, where nothing from above its highest frequency is folded down.
+    own = [peak for peak in peaks if peak.level - 2 not in spectra or peak.bin < COVERED]
+    if not own:
         return None
-    most = max(strength for _, strength in peaks)
-    # Overtones may be as strong as the fundamental; what is folded down from above the highest frequency is weaker.
-    frequency, strength = min(peak for peak in peaks if peak[1] >= most / 2)
-    if strength < MIN_STRENGTH or _is_folded(frequency, spectra):
+    most = max(peak.strength for peak in own)
+    # Overtones may be as strong as the fundamental; what is folded down is weaker.
+    lowest = min((peak for peak in own if peak.strength >= most / 2), key=lambda peak: peak.frequency)
+    if lowest.strength < MIN_STRENGTH or _is_folded(lowest.frequency, spectra):
         return None
-    return 1 / frequency, min(strength, 1.0)
+    return 1 / _with_overtones(lowest, peaks), min(lowest.strength, 1.0)
+
+
+def _with_overtones(fundamental: Peak, peaks: list[Peak]) -> float:
+    """The frequency by the lines at its multiples as well: that at m times tells it m times better."""
+    frequency, weight = fundamental.frequency, fundamental.weight
+    for peak in sorted(peaks, key=lambda peak: peak.frequency):
+        times = round(peak.frequency / frequency)
+        off = abs(peak.frequency - times * frequency)
+        if peak is not fundamental and times >= 1 and peak.bin <= LENGTH / 4 and off < peak.width:
+            more = peak.weight * times**2
+            frequency += (peak.frequency / times - frequency) * more / (weight + more)
+            weight += more
+    return frequency
 
 
 def _is_folded(frequency: float, spectra: Spectra) -> bool:
@@ -167,26 +199,24 @@ def _is_folded(frequency: float, spectra: Spectra) -> bool:
     return rate > 1 / 2 and abs(abs(rate - round(rate)) - frequency) < 2 / LENGTH
 
 
-def _peaks(
-    segments: int, events: int, squares: int, power: NDArray[np.float64], highest: int
-) -> Iterator[tuple[float, float]]:
-    """Bin, with the part of a bin, and strength of each line that stands out."""
+def _peaks(level: int, segments: int, squares: int, power: NDArray[np.float64]) -> Iterator[Peak]:
     threshold = _threshold(segments)
     gain = (HANN.sum() / LENGTH) ** 2 * squares
-    for at in range(LOWEST, min(highest, len(power) - 2)):
-        before, here, after = power[at - 1 : at + 2]
-        if here < before or here < after:
+    inner = power[1:-1]
+    for at in np.flatnonzero((inner >= power[:-2]) & (inner >= power[2:])) + 1:
+        if not LOWEST <= at <= HIGHEST:
             continue
-        around = np.concatenate([power[max(at - 24, 4) : at - 3], power[at + 4 : at + 25]])
+        around = np.concatenate([power[at - 12 : at - 3], power[at + 4 : at + 13]])
         noise = float(np.median(around)) / (1 - 1 / (3 * segments))
+        before, here, after = (float(value) for value in power[at - 1 : at + 2])
         if here <= threshold * noise:
             continue
         low, middle, high = (math.sqrt(max(value - noise, 0.0)) for value in (before, here, after))
         part = 2 * (high - low) / (low + 2 * middle + high)
-        at_frequency = (at + part) / LENGTH
-        # What a line between two bins, and one of a period of few windows, loses.
-        loss = np.sinc(part) / (1 - part**2) * np.sinc(at_frequency)
-        yield at + part, middle / (math.sqrt(gain) * float(loss))
+        # What is lost of a line between two bins, and of one of a period of few windows.
+        loss = float(np.sinc(part) / (1 - part**2) * np.sinc((at + part) / LENGTH))
+        weight = 4.0**level * segments * here / max(noise, here * 1e-6)
+        yield Peak(level, at + part, middle / (math.sqrt(gain) * loss), weight)
 
 
 def _threshold(segments: int) -> float:

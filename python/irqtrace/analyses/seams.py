@@ -22,7 +22,7 @@ def point_of(sample: pl.Expr, every: pl.Expr | int) -> pl.Expr:
 
 
 def runs_of(spans: pl.DataFrame) -> pl.DataFrame:
-    """The spans (group, every, line, base, last) with the run that they are part of: run and end, its first base and its last.
+    """The spans with the run that they are part of: its first base (``run``) and its last read (``end``).
 
     A span goes on where the one before ends: at the same read.
     """
