@@ -399,3 +399,13 @@ def test_the_events_of_a_table_without_a_read_before_are_counted_and_not_timed()
     rows = irqtrace.jitter(later).join(counted, on=["name", "cpu"], nulls_equal=True)
     assert rows["events"].to_list() == rows["delta"].to_list()
     assert (rows["gaps"] <= rows["events"] - 1).all()
+
+
+def test_neither_the_order_of_rows_nor_cpus_that_count_nothing_change_the_answer() -> None:
+    chance = np.random.default_rng(16)
+    events = {0: poisson(chance, 60, 3), 1: periodic(chance, 8e6, 3, 1e5)}
+    idle = {cpu: np.empty(0, np.int64) for cpu in (2, 3)}
+    frame = in_memory(sampled(events, 3)).frame()
+    answer = irqtrace.jitter(frame)
+    assert_same(irqtrace.jitter(frame.sample(fraction=1, shuffle=True, seed=1)), answer)
+    assert_same(irqtrace.jitter(in_memory(sampled(events | idle, 3)).frame()), answer)

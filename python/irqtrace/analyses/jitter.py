@@ -33,6 +33,12 @@ __all__ = ["finish", "jitter", "reduce"]
 MOST_GAPS = 20_000_000
 """Rows of gaps that are kept for exact quantiles: about half a GB."""
 
+EDGES = ("spans", "points", "ends", "edges")
+"""The tables of a state that say what is at its edges; the others are sums."""
+
+WAITING = 2_000_000
+"""Rows of sums that wait to be joined."""
+
 
 def jitter(source: Source) -> pl.DataFrame:
     """How evenly the interrupts of each line came on each CPU.
@@ -106,7 +112,8 @@ def reduce(trace: Trace, *, rows: int = ROWS) -> State:
 def finish(state: State) -> pl.DataFrame:
     """The jitter of a state, as `jitter` has it."""
     known, tables = coded(state)
-    return answer(_settled(tables, known), known, machines(state))
+    _, added, _ = _over_seams(tables, known)
+    return answer(joined(tables, added), known, machines(state))
 
 
 def _of_one(trace: Trace) -> pl.DataFrame:
@@ -120,20 +127,32 @@ def _reduced(trace: Trace, rows: int, most_gaps: int) -> tuple[Tables, pl.DataFr
     """The tables of a trace, and its gaps if they are no more rows than given."""
     meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
     known, back = groups_of_lines(meta), came_back(meta)
-    tables = {name: pl.DataFrame(schema=table.schema) for name, table in CODED.items()}
+    empty = {name: pl.DataFrame(schema=table.schema) for name, table in CODED.items()}
+    edges = {name: table for name, table in empty.items() if name in EDGES}
+    sums = {name: table for name, table in empty.items() if name not in EDGES}
+    waiting: list[Tables] = []
     kept: list[pl.DataFrame] | None = [pl.DataFrame(schema={"cell": pl.Int64, "gap_ns": pl.Int64, "n": pl.Int64})]
     reads: dict[int, tuple[int, int]] = {}
     for stretch in stretches(trace, rows):
         first, _ = reads.get(stretch.group, (int(stretch.reads[0]), 0))
         reads[stretch.group] = (first, int(stretch.reads[-1]))
         part, found = _measured(stretch, meta, back.filter(pl.col("sample") > first).select("cell", "sample"))
-        tables, between = _settled_and_gaps(joined(tables, part), known)
-        tables = pruned(tables, known)
+        edges, added, between = _over_seams(joined(edges, part), known)
+        edges = pruned(edges, known)
+        waiting += [part, added]
+        # Sums are joined when there are as many new rows as old ones: each row is then joined a few times, not always.
+        if sum(map(_size, waiting)) > max(_size(sums), WAITING):
+            sums, waiting = joined(sums, *waiting), []
         if kept is not None:
             kept += [found, between]
             if sum(map(len, kept)) > most_gaps:
                 kept = None
+    tables = joined(sums, *waiting) | edges
     return with_absences(tables, meta, back, reads), None if kept is None else pl.concat(kept)
+
+
+def _size(tables: Tables) -> int:
+    return sum(len(table) for name, table in tables.items() if name not in EDGES)
 
 
 def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame) -> tuple[Tables, pl.DataFrame]:
@@ -149,19 +168,15 @@ def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame) -> tuple[Tabl
     return tables | over_levels(stretch, spans), found
 
 
-def _settled(tables: Tables, known: pl.DataFrame) -> Tables:
-    return _settled_and_gaps(tables, known)[0]
+def _over_seams(tables: Tables, known: pl.DataFrame) -> tuple[Tables, Tables, pl.DataFrame]:
+    """Joins spans that follow one another: the tables of edges, what was waiting for that, and the gaps over seams.
 
-
-def _settled_and_gaps(tables: Tables, known: pl.DataFrame) -> tuple[Tables, pl.DataFrame]:
-    """The tables with all that seams between spans were waiting for, and the gaps over these.
-
-    Spans that follow one another become one. ``known`` are line, group and every.
+    ``known`` are line, group and every.
     """
     runs = runs_of(tables["spans"].join(known.select("line", "group", "every"), on="line"))
     between, ends = gaps.seam_gaps(tables["ends"], runs)
     if not runs["goes_on"].any():
-        return tables, between
+        return tables, {}, between
     ladder_, windows = ladder.new_windows(runs, tables["edges"], tables["points"])
     segments, spectrum = period.new_segments(runs, tables["edges"])
     added = {
@@ -173,4 +188,4 @@ def _settled_and_gaps(tables: Tables, known: pl.DataFrame) -> tuple[Tables, pl.D
         "spectrum": spectrum,
     }
     spans = runs.group_by("line", "run", maintain_order=True).agg(pl.col("last").max()).rename({"run": "base"})
-    return joined(tables, added) | {"ends": ends, "spans": spans}, between
+    return tables | {"ends": ends, "spans": spans}, added, between

@@ -89,10 +89,11 @@ CODED = _tables({"group": pl.UInt32()}, {"line": pl.UInt32()}, {"cell": _WHOLE})
 Tables = dict[str, pl.DataFrame]
 
 
-def joined(tables: Tables, added: Tables) -> Tables:
+def joined(tables: Tables, *others: Tables) -> Tables:
+    """All tables of the first with the rows that the others have for them."""
     return {
-        name: CODED[name].joined([table, _typed(added[name], CODED[name])])
-        if name in added and len(added[name])
+        name: CODED[name].joined([table, *rows])
+        if (rows := [_typed(other[name], CODED[name]) for other in others if name in other and len(other[name])])
         else table
         for name, table in tables.items()
     }

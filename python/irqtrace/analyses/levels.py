@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -51,12 +51,10 @@ def over_levels(stretch: Stretch, spans: pl.DataFrame) -> Tables:
             segments, spectrum = period.segments_of(level, (cell, window, count), *reach)
             found["segments"].append(segments)
             found["spectrum"].append(spectrum)
-        edges = pl.DataFrame({"cell": cell, "window": window, "count": count})
-        found["edges"].append(
-            edges.select("cell", pl.lit(level, dtype=pl.Int64).alias("level"), "window", "count").filter(
-                _reaches_over(pl.col("level"), pl.col("window"), pl.lit(low), pl.lit(high))
-            )
-        )
+        near, cut = _reach_over(1 << level, window, low, high)
+        own = near | cut if level in period.SPECTRAL else near
+        edges = pl.DataFrame({"cell": cell[own], "window": window[own], "count": count[own]})
+        found["edges"].append(edges.with_columns(level=pl.lit(level, dtype=pl.Int64)))
     tables = {name: pl.concat(frames) for name, frames in found.items() if frames}
     known = pl.DataFrame({"point": np.unique(points)}).with_columns(group=pl.lit(stretch.group, dtype=pl.UInt32))
     kept_points = ladder.points_to_keep(known.with_columns(low=pl.lit(low), high=pl.lit(high)))
@@ -85,19 +83,19 @@ def pruned(tables: Tables, known: pl.DataFrame) -> Tables:
         )
     )
     points = ladder.points_to_keep(tables["points"].join(spans, on="group"))
+    size = pl.lit(2, dtype=pl.Int64).pow(pl.col("level")).cast(pl.Int64)
+    near, cut = _reach_over(size, pl.col("window"), pl.col("low"), pl.col("high"))
     line = (pl.col("cell") // CPUS).cast(pl.UInt32)
     edges = (
         tables["edges"]
         .join(known.select("line", "group").join(spans, on="group"), left_on=line, right_on="line")
-        .filter(_reaches_over(pl.col("level"), pl.col("window"), pl.col("low"), pl.col("high")))
+        .filter(near | (cut & pl.col("level").is_in(period.SPECTRAL)))
     )
     return tables | {"points": points.select(*CODED["points"].schema), "edges": edges.select(*CODED["edges"].schema)}
 
 
-def _reaches_over(level: pl.Expr, window: pl.Expr, low: pl.Expr, high: pl.Expr) -> pl.Expr:
-    """Whether a seam at low or high needs this window: for one over it, a neighbour of that, or a segment over it."""
-    size = pl.lit(2, dtype=pl.Int64).pow(level).cast(pl.Int64)
-    near = (window * size < low + 2 * size) | ((window + 1) * size > high - 2 * size)
+def _reach_over(size: Any, window: Any, low: Any, high: Any) -> tuple[Any, Any]:  # noqa: ANN401 - arrays or expressions
+    """Whether a seam at low or high needs a window: for one over it or a neighbour of that; for a segment over it."""
     segment, length = window // period.LENGTH, size * period.LENGTH
-    cut = (segment * length < low) | ((segment + 1) * length > high)
-    return near | (cut & level.is_in(period.SPECTRAL))
+    near = (window * size < low + 2 * size) | ((window + 1) * size > high - 2 * size)
+    return near, (segment * length < low) | ((segment + 1) * length > high)

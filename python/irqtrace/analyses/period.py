@@ -42,18 +42,24 @@ HIGHEST = 410
 """Bin of the shortest period: 2.5 windows."""
 
 COVERED = 80
-"""Bin up to which a level is looked at where the one below measures what is above."""
+"""Bin up to which a level is looked at but for the first: the one below measures what is above."""
+
+OVERTONES = 256
+"""Bin up to which a line may be an overtone: 4 windows; above, too much is folded down."""
+
+AROUND = 12
+"""Bins on each side of a line that tell the noise there."""
 
 MIN_STRENGTH = 0.1
 
 MIN_SIGMAS = 6.0
 """How far, in standard deviations of noise, a peak has to stand out."""
 
-BATCH = 2048
-"""Segments that are transformed at once."""
+BATCH = 128
+"""Segments that are transformed at once: as many as a core keeps near (1 MiB)."""
 
 Spectra = dict[int, tuple[int, int, int, "NDArray[np.float64]"]]
-"""By level: segments, their events, the squares of these, and the sum of the power."""
+"""By level: segments, their events, the squares of these, and the sum of the power from bin LOWEST - AROUND on."""
 
 HANN = np.hanning(LENGTH + 1)[:-1]
 
@@ -98,43 +104,32 @@ def _spectra(
     cell, window, count, events = cell[own], window[own], count[own], events[enough]
     begins = np.searchsorted(number, np.arange(len(events) + 1))
     cells = cell[begins[:-1]]
-    sums = [(cells[first], power) for first, power in _powers(cells, number, window, count, begins)]
     about = (
         pl.DataFrame({"cell": cells, "events": events})
         .group_by("cell", maintain_order=True)
         .agg(segments=pl.len().cast(pl.Int64), events=pl.col("events").sum(), squares=(pl.col("events") ** 2).sum())
         .select("cell", pl.lit(level, dtype=pl.Int64).alias("level"), "segments", "events", "squares")
     )
-    bins = np.arange(LENGTH // 2 + 1)
-    spectrum = pl.DataFrame(
-        {
-            "cell": np.repeat(np.array([cell for cell, _ in sums], np.int64), len(bins)),
-            "bin": np.tile(bins, len(sums)),
-            "power": np.concatenate([power for _, power in sums]) if sums else np.empty(0),
-        }
-    )
-    return about, spectrum.select("cell", pl.lit(level, dtype=pl.Int64).alias("level"), "bin", "power")
-
-
-def _powers(
-    cells: NDArray[np.int64],
-    number: NDArray[np.int64],
-    window: NDArray[np.int64],
-    count: NDArray[np.int64],
-    begins: NDArray[np.int64],
-) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """The power of each cell in these segments, and the first of its segments; cells of many segments come often."""
+    bins = np.arange(LOWEST - AROUND, (OVERTONES if level else HIGHEST) + AROUND + 1)
+    of_cells, powers = [np.empty(0, np.int64)], [np.empty((0, len(bins)))]
     for begin in range(0, len(cells), BATCH):
         after = min(begin + BATCH, len(cells))
         rows = slice(begins[begin], begins[after])
         dense = np.zeros((after - begin, LENGTH))
         dense[number[rows] - begin, window[rows] % LENGTH] = count[rows]
-        dense -= dense.mean(axis=1, keepdims=True)
-        power = np.abs(np.fft.rfft(dense * HANN, axis=1)) ** 2
-        own = cells[begin:after]
-        starts = np.flatnonzero(np.append(True, own[1:] != own[:-1]))
-        for start, total in zip(starts, np.add.reduceat(power, starts), strict=True):
-            yield begin + int(start), total
+        transformed = np.fft.rfft((dense - dense.mean(axis=1, keepdims=True)) * HANN, axis=1)[:, bins[0] : bins[-1] + 1]
+        starts = np.flatnonzero(np.append(True, cells[begin + 1 : after] != cells[begin : after - 1]))
+        of_cells.append(cells[begin + starts])
+        powers.append(np.add.reduceat(transformed.real**2 + transformed.imag**2, starts))
+    owner = np.concatenate(of_cells)
+    spectrum = pl.DataFrame(
+        {
+            "cell": np.repeat(owner, len(bins)),
+            "bin": np.tile(bins, len(owner)),
+            "power": np.concatenate(powers).ravel(),
+        }
+    )
+    return about, spectrum.select("cell", pl.lit(level, dtype=pl.Int64).alias("level"), "bin", "power")
 
 
 @dataclass(frozen=True)
@@ -166,7 +161,7 @@ def period_of(spectra: Spectra) -> tuple[float, float] | None:
         for peak in _peaks(level, segments, squares, power)
     ]
     # What a level below measures is left to that one, where nothing from above its highest frequency is folded down.
-    own = [peak for peak in peaks if peak.level - 2 not in spectra or peak.bin < COVERED]
+    own = [peak for peak in peaks if peak.level == 0 or peak.bin < COVERED]
     if not own:
         return None
     most = max(peak.strength for peak in own)
@@ -183,7 +178,7 @@ def _with_overtones(fundamental: Peak, peaks: list[Peak]) -> float:
     for peak in sorted(peaks, key=lambda peak: peak.frequency):
         times = round(peak.frequency / frequency)
         off = abs(peak.frequency - times * frequency)
-        if peak is not fundamental and times >= 1 and peak.bin <= LENGTH / 4 and off < peak.width:
+        if peak is not fundamental and times >= 1 and peak.bin <= OVERTONES and off < peak.width:
             more = peak.weight * times**2
             frequency += (peak.frequency / times - frequency) * more / (weight + more)
             weight += more
@@ -202,13 +197,13 @@ def _is_folded(frequency: float, spectra: Spectra) -> bool:
 def _peaks(level: int, segments: int, squares: int, power: NDArray[np.float64]) -> Iterator[Peak]:
     threshold = _threshold(segments)
     gain = (HANN.sum() / LENGTH) ** 2 * squares
-    inner = power[1:-1]
-    for at in np.flatnonzero((inner >= power[:-2]) & (inner >= power[2:])) + 1:
-        if not LOWEST <= at <= HIGHEST:
-            continue
-        around = np.concatenate([power[at - 12 : at - 3], power[at + 4 : at + 13]])
+    inner = power[AROUND:-AROUND]
+    above = (inner >= power[AROUND - 1 : -AROUND - 1]) & (inner >= power[AROUND + 1 : len(power) - AROUND + 1])
+    for index in np.flatnonzero(above) + AROUND:
+        at = int(index) + LOWEST - AROUND
+        around = np.concatenate([power[index - AROUND : index - 3], power[index + 4 : index + AROUND + 1]])
         noise = float(np.median(around)) / (1 - 1 / (3 * segments))
-        before, here, after = (float(value) for value in power[at - 1 : at + 2])
+        before, here, after = (float(value) for value in power[index - 1 : index + 2])
         if here <= threshold * noise:
             continue
         low, middle, high = (math.sqrt(max(value - noise, 0.0)) for value in (before, here, after))
