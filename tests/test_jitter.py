@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import irqtrace
-from irqtrace.analyses import histogram, jitter
-from irqtrace.analyses.state import merge, read_state, write_state
+from irqtrace.analyses import jitter
+from irqtrace.analyses.jitter import histogram
+from irqtrace.analyses.state import merge
+from irqtrace.analyses.stored import read_state, write_state
 from irqtrace.frames import flat_types
 from irqtrace.meta import parse_meta
 from irqtrace.trace import flat_trace
@@ -336,7 +338,7 @@ def test_a_state_can_be_written_and_read(tmp_path: Path) -> None:
     state = jitter.reduce(in_memory(stirring_trace(2)))
     path = tmp_path / "s.parquet"
     write_state(state, path)
-    assert_same(jitter.finish(read_state(path, state.kind)), jitter.finish(state))
+    assert_same(jitter.finish(read_state(path)), jitter.finish(state))
 
 
 def test_machines_are_told_apart_and_recordings_of_one_are_pooled() -> None:

@@ -97,7 +97,9 @@ def _quality(trace: Trace, *, several: bool) -> pl.DataFrame:
 def _interference(state: State) -> pl.DataFrame | None:
     """That of the CPUs that are to be left alone; None where none are, or nobody knows."""
     if not any(
-        json.loads(facts).get(which) for facts in state["recordings"]["host_facts"] for which in ("isolated", "nohz_full")
+        json.loads(facts).get(which)
+        for facts in state["recordings"]["host_facts"]
+        for which in ("isolated", "nohz_full")
     ):
         return None
     return interference.finish(state)

@@ -18,8 +18,8 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = verbs.add_parser(
         "compare",
         help="print what changed between two recordings, or at a mark",
-        description="Prints, per line, the rates before and after, their ratio with its 95 % interval, and the share of "
-        "its interrupts that moved to other CPUs. What chance does not explain comes first and has a star.",
+        description="Prints, per line, the rates before and after, their ratio with its 95 % interval, and the share "
+        "of its interrupts that moved to other CPUs. What chance does not explain comes first and has a star.",
     )
     parser.add_argument("before", metavar="BEFORE", help="a trace file, or a folder or pattern of them")
     parser.add_argument("after", metavar="AFTER", nargs="?", help="likewise; without it, BEFORE between its marks")

@@ -18,9 +18,9 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = verbs.add_parser(
         "jitter",
         help="print how regularly interrupts came",
-        description="Prints, per line and CPU, the times between interrupts where the sampling resolves them and says so "
-        "where it does not; and what needs no resolving: the Fano factor of the longest windows, the dominant period. "
-        "JSON and Parquet hold the whole ladder of Fano factors and Allan deviations.",
+        description="Prints, per line and CPU, the times between interrupts where the sampling resolves them and says "
+        "so where it does not; and what needs no resolving: the Fano factor of the longest windows, the dominant "
+        "period. JSON and Parquet hold the whole ladder of Fano factors and Allan deviations.",
     )
     add_sources(parser)
     add_format(parser)

@@ -19,8 +19,8 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = verbs.add_parser(
         "report",
         help="print all that the analyses tell of a recording",
-        description="Prints a page: how fast, how evenly, how regularly, storms, what interrupted isolated CPUs, and how "
-        "good the recording is.",
+        description="Prints a page: how fast, how evenly, how regularly, storms, what interrupted isolated CPUs, and "
+        "how good the recording is.",
     )
     add_sources(parser)
     parser.add_argument("--format", choices=["table", "json"], default="table", help="(default: %(default)s)")

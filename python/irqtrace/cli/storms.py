@@ -18,8 +18,8 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = verbs.add_parser(
         "storms",
         help="print when lines came much faster than they usually do",
-        description="Prints the intervals in which a line's rate left its own baseline, with its peak and the CPUs that "
-        "took it.",
+        description="Prints the intervals in which a line's rate left its own baseline, with its peak and the CPUs "
+        "that took it.",
     )
     add_sources(parser)
     parser.add_argument("--every", metavar="DURATION", help="the length of a window (default: 10ms)")

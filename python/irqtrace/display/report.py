@@ -79,7 +79,7 @@ def report_html(report: Report) -> str:
             safe = _most(name, frame).with_columns(
                 pl.col(pl.Categorical).cast(pl.String).map_elements(harmless, return_dtype=pl.String)
             )
-            parts.append(f"<h4>{html.escape(title)}</h4>{safe._repr_html_()}")  # noqa: SLF001 - Polars' own way
+            parts.append(f"<h4>{html.escape(title)}</h4>{safe._repr_html_()}")
     return "".join(parts)
 
 

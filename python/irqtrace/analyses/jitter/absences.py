@@ -9,7 +9,7 @@ import polars as pl
 from irqtrace.frames import lines
 
 from .chunks import cell_of
-from .jitter_state import CODED, Tables, groups_of_lines, joined
+from .tables import CODED, Tables, groups_of_lines, joined
 
 if TYPE_CHECKING:
     from irqtrace.meta import Meta

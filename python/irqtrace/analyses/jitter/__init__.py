@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from irqtrace.analyses.counts import machines
+from irqtrace.analyses.source import traces_of
+from irqtrace.analyses.spread import reduced
 from irqtrace.files import reading
 
 from . import gaps, ladder, period
 from .absences import came_back, with_absences
+from .answer import answer
 from .chunks import ROWS, presence, stretches
-from .counts import machines
-from .jitter_answer import answer
-from .jitter_state import CODED, Tables, coded, groups_of_lines, joined, lines_of, named
 from .levels import over_levels, pruned
 from .seams import runs_of
-from .source import traces_of
-from .spread import reduced
+from .tables import CODED, Tables, coded, groups_of_lines, joined, lines_of, named
 
 if TYPE_CHECKING:
+    from irqtrace.analyses.source import Source
+    from irqtrace.analyses.state import State
     from irqtrace.meta import Meta
     from irqtrace.trace import Trace
 
     from .chunks import Stretch
-    from .source import Source
-    from .state import State
 
 __all__ = ["finish", "jitter", "reduce"]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from irqtrace.analyses.state import Table
 from irqtrace.schema import KIND, LABEL
 
 from . import ladder, period
 from .histogram import middle_of, quantiles
-from .jitter_state import CODED, Tables, cells_with
-from .state import Table
+from .tables import CODED, Tables, cells_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

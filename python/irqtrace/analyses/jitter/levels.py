@@ -9,8 +9,8 @@ import polars as pl
 
 from . import ladder, period
 from .chunks import CPUS
-from .jitter_state import CODED, Tables
 from .seams import point_of
+from .tables import CODED, Tables
 
 if TYPE_CHECKING:
     from .chunks import Stretch

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from irqtrace.analyses.counts import OF_GROUP, OF_LINE, REC
+from irqtrace.analyses.state import Kind, State, Table
 from irqtrace.frames import GROUP, LINE, lines
 
 from .chunks import CPUS, cell_of
-from .counts import OF_GROUP, OF_LINE, REC
-from .state import Kind, State, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
