@@ -9,7 +9,7 @@ RUST := $(shell find rust -name target -prune -o -name '*.rs' -print -o -name Ca
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build record test test-rust test-python lint format bench bench-tools fuzz clean
+.PHONY: build record test test-rust test-python test-spark lint format bench bench-tools fuzz clean
 
 build: .venv/built
 
@@ -27,6 +27,12 @@ test-rust:
 # The same extension without its Linux part, for the test that a laptop can open traces.
 test-python: build target/portable/lib_core.so
 	IRQTRACE_PORTABLE_CORE=target/portable/lib_core.so $(BIN)/pytest
+
+# On a real engine, local PySpark, which wants Java 17 or newer (Debian: openjdk-17-jre-headless).
+test-spark: build .venv/spark
+	@command -v java >/dev/null || { echo "make test-spark wants Java: apt-get install openjdk-17-jre-headless"; exit 1; }
+	PYSPARK_PYTHON=$(abspath $(BIN))/python $(BIN)/pytest tests/spark.py \
+		-W "ignore:PySpark does not yet fully support pandas:FutureWarning" -W ignore::ResourceWarning
 
 lint: build
 	$(CARGO) fmt --all --check
@@ -69,6 +75,10 @@ clean:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	touch $@
+
+.venv/spark: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group spark
 	touch $@
 
 .venv/built: .venv/installed $(RUST)

@@ -161,7 +161,7 @@ def test_ctrl_c_while_the_command_loads_is_status_130_and_no_traceback() -> None
 
 def test_names_of_the_package_stay_what_they_are_whatever_is_loaded_first() -> None:
     code = (
-        "import irqtrace.rates, irqtrace.quality, irqtrace.snapshot\n"
+        "import irqtrace.analyses.rates, irqtrace.analyses.quality, irqtrace.snapshots\n"
         "import irqtrace, types\n"
         "assert not [name for name in irqtrace.__all__ if isinstance(getattr(irqtrace, name), types.ModuleType)]\n"
         "assert set(irqtrace.__all__) <= set(dir(irqtrace))\n"
@@ -482,3 +482,28 @@ def test_a_recording_that_fails_still_tells_the_status_of_its_command(fake_proc:
 def test_progress_tells_a_size_once_rows_are_in_the_file(file_bytes: int, told: bool) -> None:  # noqa: FBT001
     progress = SimpleNamespace(samples=1, missed=0, elapsed_ns=1, file_bytes=file_bytes)
     assert ("B" in _told(cast("_core.Progress", progress)).removesuffix(" missed")) == told
+
+
+@pytest.mark.parametrize("verb", ["imbalance", "rates"])
+def test_an_analysis_is_of_files_folders_and_patterns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    paths = [small_trace(seed).save(tmp_path / f"{seed}.parquet") for seed in (1, 2)]
+    said = []
+    for sources in (paths, [tmp_path], [tmp_path / "*.parquet"]):
+        assert main([verb, *map(str, sources), "--format", "json", "--every", "10ms"]) == 0
+        said.append(json.loads(capsys.readouterr().out))
+    assert said[0] == said[1] == said[2]
+    assert main([verb, str(paths[0])]) == 0
+    assert "eth0-rx-0" in capsys.readouterr().out
+    (tmp_path / "bad.parquet").write_text("no trace")
+    assert main([verb, str(tmp_path)]) == 0
+    assert f"warning: {tmp_path}/bad.parquet: no trace" in capsys.readouterr().err
+
+
+def test_lines_tells_what_a_trace_is_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(small_trace().save(tmp_path / "t.parquet"))
+    assert main(["lines", path]) == 0
+    assert "nvme0q1" in capsys.readouterr().out
+    assert main(["lines", path, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["actions"] == ["eth0-rx-0"]

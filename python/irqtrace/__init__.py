@@ -7,13 +7,20 @@
 What was recorded is a `Trace`, in memory or in a Parquet file; analyses are functions of it that return Polars frames.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._core import __version__
+    from .analyses.compare import compare
+    from .analyses.imbalance import imbalance
+    from .analyses.interference import interference
+    from .analyses.jitter import jitter
+    from .analyses.quality import quality
+    from .analyses.rates import rates
+    from .analyses.report import Report, report
+    from .analyses.spread import map_files
+    from .analyses.storms import storms
     from .durations import Duration
     from .errors import (
         IrqtraceError,
@@ -24,11 +31,9 @@ if TYPE_CHECKING:
         TraceFormatError,
     )
     from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
-    from .quality import quality
-    from .rates import rates
     from .recording import record
     from .sampler import Sampler
-    from .snapshot import snapshot
+    from .snapshots import snapshot
     from .trace import Trace, open_trace
 
 __all__ = [
@@ -41,6 +46,7 @@ __all__ = [
     "Mark",
     "ParseError",
     "PrivilegeError",
+    "Report",
     "Sampler",
     "SourceUnavailable",
     "Trace",
@@ -48,36 +54,34 @@ __all__ = [
     "TraceInfo",
     "TraceWarning",
     "__version__",
+    "compare",
+    "imbalance",
+    "interference",
+    "jitter",
+    "map_files",
     "open_trace",
     "quality",
     "rates",
     "record",
+    "report",
     "snapshot",
+    "storms",
 ]
 
 
-class _Package(ModuleType):
-    """This package: its names are loaded, with Polars and Arrow behind them, when the first of them is asked for.
+def __getattr__(name: str) -> object:
+    """Loads the names, with Polars and Arrow behind them, when the first of them is asked for.
 
     The command needs none of them to begin with, so that it can answer Ctrl-C while it loads the rest.
     """
-
-    def __getattr__(self, name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
-        names = import_module(".names", self.__name__)
-        for public in __all__:
-            # What somebody has put in its place stays.
-            vars(self).setdefault(public, getattr(names, public))
-        return vars(self)[name]
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # A module that is loaded is set here under its name, which may be that of the function in it.
-        if name not in __all__ or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *__all__})
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    names = import_module(".names", __name__)
+    for public in __all__:
+        # What somebody has put in its place stays.
+        globals().setdefault(public, getattr(names, public))
+    return globals()[name]
 
 
-sys.modules[__name__].__class__ = _Package
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

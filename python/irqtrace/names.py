@@ -1,6 +1,15 @@
 """The public names, see the package: apart from it, so that they are loaded only when one of them is wanted."""
 
 from ._core import __version__
+from .analyses.compare import compare
+from .analyses.imbalance import imbalance
+from .analyses.interference import interference
+from .analyses.jitter import jitter
+from .analyses.quality import quality
+from .analyses.rates import rates
+from .analyses.report import Report, report
+from .analyses.spread import map_files
+from .analyses.storms import storms
 from .durations import Duration
 from .errors import (
     IrqtraceError,
@@ -11,9 +20,7 @@ from .errors import (
     TraceFormatError,
 )
 from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
-from .quality import quality
-from .rates import rates
 from .recording import record
 from .sampler import Sampler
-from .snapshot import snapshot
+from .snapshots import snapshot
 from .trace import Trace, open_trace

@@ -14,7 +14,20 @@ from irqtrace.display.text import harmless
 from irqtrace.errors import IrqtraceError, IrqtraceWarning
 from irqtrace.files import is_panic
 
-from . import doctor, quality, rates, record, snapshot
+from . import (
+    compare,
+    doctor,
+    imbalance,
+    interference,
+    jitter,
+    lines,
+    quality,
+    rates,
+    record,
+    report,
+    snapshot,
+    storms,
+)
 from .output import as_options
 
 if TYPE_CHECKING:
@@ -22,7 +35,20 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-VERBS = (record, snapshot, rates, quality, doctor)
+VERBS = (
+    record,
+    snapshot,
+    lines,
+    report,
+    rates,
+    imbalance,
+    jitter,
+    storms,
+    interference,
+    compare,
+    quality,
+    doctor,
+)
 
 USAGE, FAILURE, BROKEN_PIPE = 2, 1, 141
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import io
+import json
 import os
 import re
 import stat
@@ -13,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from irqtrace.display.table import console, frame_table
 from irqtrace.display.text import harmless
 
@@ -20,10 +23,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    import polars as pl
     from rich.console import RenderableType
 
-__all__ = ["add_format", "as_options", "emit"]
+__all__ = ["add_format", "add_sources", "as_options", "emit"]
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -33,6 +35,11 @@ def add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print it (default: %(default)s)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write it there and not to standard output")
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """What an analysis is of."""
+    parser.add_argument("traces", metavar="TRACE", nargs="+", help="trace files, or folders or patterns of them")
 
 
 def as_options(text: str) -> str:
@@ -120,9 +127,18 @@ def _encoded(frame: pl.DataFrame, how: str, as_table: Callable[[pl.DataFrame, in
             screen.print(as_table(frame, screen.width), crop=False)
         return captured.get().encode()
     if how == "csv":
-        return frame.write_csv().encode()
+        return _without_lists(frame).write_csv().encode()
     if how == "json":
         return (frame.write_json() + "\n").encode()
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     return buffer.getvalue()
+
+
+def _without_lists(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its lists as JSON: CSV has no other way."""
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    return frame.with_columns(
+        pl.Series(name, [None if row is None else json.dumps(row) for row in frame[name].to_list()], pl.String)
+        for name in nested
+    )

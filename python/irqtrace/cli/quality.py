@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from irqtrace.analyses.quality import quality
 from irqtrace.display.summary import headline, print_quality, print_warnings
 from irqtrace.display.table import console
-from irqtrace.quality import quality
 from irqtrace.trace import open_trace
 
 from .output import add_format, emit

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from irqtrace.analyses.rates import rates
 from irqtrace.display.table import frame_table
-from irqtrace.rates import rates
-from irqtrace.trace import open_trace
 
-from .output import add_format, emit
+from .output import add_format, add_sources, emit
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +25,7 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Prints interrupts per second with the bounds between which the true rate lies, per window of time "
         "and per line. As a table without --every, the fastest come first.",
     )
-    parser.add_argument("trace", metavar="TRACE", help="a trace file")
+    add_sources(parser)
     parser.add_argument("--every", metavar="DURATION", help="the length of a window, like 100ms (default: all of it)")
     parser.add_argument(
         "--by",
@@ -42,7 +41,7 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints them."""
     by = [column.strip() for column in options.by.split(",") if column.strip()]
-    frame = rates(open_trace(options.trace), options.every, by, dense=options.dense)
+    frame = rates(options.traces, options.every, by, dense=options.dense)
     emit(frame, options, frame_table if options.every else _fastest_first)
     return 0
 

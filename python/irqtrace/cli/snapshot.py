@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from irqtrace.display.snapshot import snapshot_table
-from irqtrace.snapshot import snapshot
+from irqtrace.snapshots import snapshot
 
 from .output import add_format, emit
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from rich.text import Text
 
-from irqtrace.quality import quality
-from irqtrace.rates import rates
+from irqtrace.analyses.quality import quality
+from irqtrace.analyses.rates import rates
 
 from .table import table
 from .text import bounded_text, count_text, harmless, rate_text, share_text, time_text

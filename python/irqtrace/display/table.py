@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TextIO
 
-__all__ = ["console", "frame_table", "table"]
+__all__ = ["console", "frame_table", "table", "time_column"]
 
 _FILE_WIDTH = 400
 """Wide enough that nothing is cut in a file or pipe."""
@@ -62,7 +62,10 @@ def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], wi
             over -= cut
     for at, (_, numbers) in enumerate(columns):
         if numbers and over > 0:
-            cut = min(over, max(widths[at] - max((cell_len(row[at]) for row in texts), default=0), 0))
+            # Headings are folded between words, which read well, and not inside them.
+            longest = max((cell_len(row[at]) for row in texts), default=0)
+            word = max(map(cell_len, headings[at].split()), default=0)
+            cut = min(over, max(widths[at] - max(longest, word), 0))
             widths[at] -= cut
             over -= cut
     needed = sum(widths) + _GAP * (len(widths) - 1) if over > 0 else None
@@ -89,6 +92,15 @@ def frame_table(frame: pl.DataFrame, width: int) -> Table:
         [_cell(name, value, time_of_day=one_day) for name, value in row.items()] for row in shown.iter_rows(named=True)
     )
     return table(columns, rows, width)
+
+
+def time_column(frame: pl.DataFrame) -> list[str] | None:
+    """The texts of the column time; None where there is one time alone, which nobody wants to see in every row."""
+    if frame["time"].n_unique() <= 1:
+        return None
+    one_day = frame["time"].dt.date().n_unique() <= 1
+    texts = (when_text(ns) for ns in frame["time"].dt.epoch("ns"))
+    return [text.split(" ")[-1] if one_day else text for text in texts]
 
 
 def _heading(column: str) -> str:

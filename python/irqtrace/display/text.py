@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["bounded_text", "bytes_text", "count_text", "harmless", "rate_text", "share_text", "time_text", "when_text"]
+__all__ = [
+    "bounded_text",
+    "bytes_text",
+    "count_text",
+    "harmless",
+    "number_text",
+    "rate_text",
+    "share_text",
+    "time_text",
+    "when_text",
+]
 
 
 def harmless(text: str) -> str:
@@ -54,6 +64,11 @@ def bounded_text(hz: float | None, lowest: float | None, highest: float | None) 
     off = max(highest - hz, hz - lowest)
     digits = min(max(-math.floor(math.log10(off)), 0), 3) if off > 0 else 1
     return f"{hz:,.{digits}f} ± {off:,.{digits}f}"
+
+
+def number_text(value: float | None) -> str:
+    """A number without a unit, to three digits."""
+    return "–" if value is None else _digits(value)
 
 
 def share_text(share: float | None) -> str:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from .analysis import analysis
-from .frames import GROUP
-from .schema import ENGINE, KIND
+from irqtrace.files import reading
+from irqtrace.frames import GROUP
+from irqtrace.schema import ENGINE, KIND
+from irqtrace.trace import Trace, open_trace
 
 if TYPE_CHECKING:
-    from .info import TraceInfo
-    from .trace import Trace
+    from irqtrace.info import TraceInfo
 
 __all__ = ["quality"]
 
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 
-@analysis
-def quality(trace: Trace) -> pl.DataFrame:
+def quality(source: Trace | str | os.PathLike[str]) -> pl.DataFrame:
     """What was asked for and what was reached, per group; and what the sampler itself took.
+
+    Args:
+        source: a trace, or the path of its file: what its rows alone do not tell has to be known.
 
     Returns:
         A row per group (kind, engine):
@@ -39,6 +42,15 @@ def quality(trace: Trace) -> pl.DataFrame:
 
     >>> irqtrace.quality(trace).select("kind", "achieved_hz", "missed_share", "late_p99_ns")  # doctest: +SKIP
     """
+    if isinstance(source, str | os.PathLike):
+        source = open_trace(os.fspath(source))
+    if not isinstance(source, Trace):
+        raise TypeError(f"quality takes a Trace and not a {type(source).__name__}; open_trace makes one of a file")
+    with reading(source._path):  # noqa: SLF001 - an analysis knows what a trace is made of
+        return _measured(source)
+
+
+def _measured(trace: Trace) -> pl.DataFrame:
     info, samples = trace.info, trace.samples
     groups = pl.DataFrame(
         [(group.kind, group.engine, group.interval_ns, group.reads, group.missed) for group in info.groups],

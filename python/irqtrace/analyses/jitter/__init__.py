@@ -1,0 +1,191 @@
+"""How evenly interrupts came: the times between them where the reads resolve these, and what needs no resolving."""
+
+from __future__ import annotations
+
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from irqtrace.analyses.counts import machines
+from irqtrace.analyses.source import traces_of
+from irqtrace.analyses.spread import reduced
+from irqtrace.files import reading
+
+from . import gaps, ladder, period
+from .absences import came_back, with_absences
+from .answer import answer
+from .chunks import ROWS, presence, stretches
+from .levels import over_levels, pruned
+from .seams import runs_of
+from .tables import CODED, Tables, coded, groups_of_lines, joined, lines_of, named
+
+if TYPE_CHECKING:
+    from irqtrace.analyses.source import Source
+    from irqtrace.analyses.state import State
+    from irqtrace.meta import Meta
+    from irqtrace.trace import Trace
+
+    from .chunks import Stretch
+
+__all__ = ["finish", "jitter", "reduce"]
+
+MOST_GAPS = 20_000_000
+"""Rows of gaps that are kept for exact quantiles: about half a GB."""
+
+EDGES = ("spans", "points", "ends", "edges")
+"""The tables of a state that say what is at its edges; the others are sums."""
+
+WAITING = 2_000_000
+"""Rows of sums that wait to be joined."""
+
+
+def jitter(source: Source) -> pl.DataFrame:
+    """How evenly the interrupts of each line came on each CPU.
+
+    **Times between events.** When an event came is known only as the time from the begin of the read before to the end
+    of the read that saw it. Events are placed evenly in between, so each gap, and each quantile of the gaps, is within
+    two such times of the truth, within one where the events fell alone into their read; the mean is right to that over
+    the number of gaps. Nothing is claimed of the time before a trace's first read, nor of that in which a CPU was away.
+
+    **What needs no resolving.** Counts in windows of a growing length say how the line varies on each scale, also where
+    its events cannot be told apart. A window is taken where the reads at its two ends were made; what was missed inside
+    it does no harm, as growth is carried to the next read. Reads are late by some microseconds, which moves the ends:
+    at the shortest windows of fast lines the variance has a part of that. The ladder needs the same CPUs all along: it
+    is null for a CPU that was away for a part.
+
+    Args:
+        source: as for `rates`. Of one trace quantiles are exact where memory holds the gaps, up to 20 million.
+
+    Returns:
+        A row per line and CPU that had events, in the order of lines. What cannot be told is null.
+
+        - kind, irq, name, cpu; host and boot where there is more than one.
+        - events: how many.
+        - gaps: how many times between two of them are known.
+        - resolved_share: the part of the events that fell alone into their read.
+        - resolution_ns: the time that is known for an event, from the begin of the read before to the end of its own,
+          as a mean over events; resolution_max_ns: the longest.
+        - verdict: ``resolved`` where the mean gap is 4 resolutions or more and 9 of 10 events were alone in their read;
+          ``resolved in part`` where events come closer than that some of the time, as in bursts: short gaps are then
+          some time below the resolution, and no more is known; ``cannot tell at this interval`` where the mean gap is
+          below 4 resolutions; ``too few events`` below two.
+        - mean_ns, std_ns: mean and standard deviation (n - 1) of the gaps, joined by Chan, Golub and LeVeque (1983).
+          The mean is given whatever the verdict.
+        - p50_ns, p90_ns, p99_ns, p999_ns, max_ns: quantiles by nearest rank. Where the verdict is ``cannot tell …``
+          std_ns is null, and of these all that are below 4 times resolution_max_ns: a long silence shows also then.
+        - quantiles: ``exact``, or ``histogram``: then the middle of a bucket, at most 0.4 % off. max_ns is exact.
+        - window_ns: the ladder's windows, as a list: 1, 2, 4 … times the interval at which the line was read, as far as
+          there are 10 of them; windows: how many there were, as a list.
+        - fano: of each of these windows the variance (n - 1) of the counts over their mean (Fano, 1947), as a list. 1
+          for events that come independently (Poisson), with a standard error of √(2 / windows); towards 0 for regular
+          ones, above 1 for bursts.
+        - allan_hz: of each, √(½⟨(r' - r)²⟩) of the rates r, r' of neighbouring windows (Allan, 1966), as a list. Falls
+          as window^-½ for independent events, as window^-1 for regular ones with jitter, and rises where the rate
+          drifts; null where fewer than 9 pairs are known.
+        - period_ns: the dominant period, from 2.5 to 65,536 intervals, by the lines of the power spectrum (Welch, 1967,
+          segments of 1,024 windows) that stand 6 standard deviations out of their surroundings: the longest of those
+          at least half as strong as the strongest. Null where there is none. What comes faster than two intervals may
+          be folded to a longer period, weakly; a regular line of which that is known has null.
+        - strength: how strongly events keep to that period, as the vector strength |⟨exp(2πi t / period)⟩| (Goldberg
+          and Brown, 1969): 1 for clockwork, exp(-2(π·s/period)²) with Gaussian jitter s, near 0 without any; other
+          events on the line dilute it.
+
+        Several recordings of one machine are pooled; ladder and period are of those read at the interval at which there
+        were most events.
+
+    >>> irqtrace.jitter(trace).select("name", "cpu", "verdict", "mean_ns", "p999_ns", "period_ns")  # doctest: +SKIP
+    """
+    traces = traces_of(source)
+    first = list(islice(traces, 2))
+    if len(first) == 1:
+        return _of_one(first[0])
+    return finish(reduced(chain(first, traces), reduce))
+
+
+def reduce(trace: Trace, *, rows: int = ROWS) -> State:
+    """The state of one trace, of which so many rows are worked on at a time."""
+    tables, _ = _reduced(trace, rows, most_gaps=0)
+    return named(tables, trace)
+
+
+def finish(state: State) -> pl.DataFrame:
+    """The jitter of a state, as `jitter` has it."""
+    known, tables = coded(state)
+    _, added, _ = _over_seams(tables, known)
+    return answer(joined(tables, added), known, machines(state))
+
+
+def _of_one(trace: Trace) -> pl.DataFrame:
+    """The jitter of one trace, with exact quantiles where memory holds the gaps."""
+    with reading(trace._path):  # noqa: SLF001 - whoever reduces a trace knows what it is made of
+        tables, kept = _reduced(trace, ROWS, most_gaps=MOST_GAPS)
+    return answer(tables, lines_of(trace), (), kept)
+
+
+def _reduced(trace: Trace, rows: int, most_gaps: int) -> tuple[Tables, pl.DataFrame | None]:
+    """The tables of a trace, and its gaps if they are no more rows than given."""
+    meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
+    known, back = groups_of_lines(meta), came_back(meta)
+    empty = {name: pl.DataFrame(schema=table.schema) for name, table in CODED.items()}
+    edges = {name: table for name, table in empty.items() if name in EDGES}
+    sums = {name: table for name, table in empty.items() if name not in EDGES}
+    waiting: list[Tables] = []
+    kept: list[pl.DataFrame] | None = [pl.DataFrame(schema={"cell": pl.Int64, "gap_ns": pl.Int64, "n": pl.Int64})]
+    reads: dict[int, tuple[int, int]] = {}
+    for stretch in stretches(trace, rows):
+        first, _ = reads.get(stretch.group, (int(stretch.reads[0]), 0))
+        reads[stretch.group] = (first, int(stretch.reads[-1]))
+        part, found = _measured(stretch, meta, back.filter(pl.col("sample") > first).select("cell", "sample"))
+        edges, added, between = _over_seams(joined(edges, part), known)
+        edges = pruned(edges, known)
+        waiting += [part, added]
+        # Sums are joined when there are as many new rows as old ones: each row is then joined a few times, not always.
+        if sum(map(_size, waiting)) > max(_size(sums), WAITING):
+            sums, waiting = joined(sums, *waiting), []
+        if kept is not None:
+            kept += [found, between]
+            if sum(map(len, kept)) > most_gaps:
+                kept = None
+    tables = joined(sums, *waiting) | edges
+    return with_absences(tables, meta, back, reads), None if kept is None else pl.concat(kept)
+
+
+def _size(tables: Tables) -> int:
+    return sum(len(table) for name, table in tables.items() if name not in EDGES)
+
+
+def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame) -> tuple[Tables, pl.DataFrame]:
+    """The tables of one stretch, and its gaps."""
+    spans = presence(meta, stretch)
+    found = gaps.gaps_of(stretch.rows, returns)
+    tables = {
+        "spans": spans.select("line", "base", "last"),
+        "cells": gaps.cells(stretch.rows).join(gaps.moments(found), on="cell", how="left"),
+        "ends": gaps.ends(stretch.rows, spans.select("line", "base"), returns),
+        "histogram": gaps.histogram(found),
+    }
+    return tables | over_levels(stretch, spans), found
+
+
+def _over_seams(tables: Tables, known: pl.DataFrame) -> tuple[Tables, Tables, pl.DataFrame]:
+    """Joins spans that follow one another: the tables of edges, what was waiting for that, and the gaps over seams.
+
+    ``known`` are line, group and every.
+    """
+    runs = runs_of(tables["spans"].join(known.select("line", "group", "every"), on="line"))
+    between, ends = gaps.seam_gaps(tables["ends"], runs)
+    if not runs["goes_on"].any():
+        return tables, {}, between
+    ladder_, windows = ladder.new_windows(runs, tables["edges"], tables["points"])
+    segments, spectrum = period.new_segments(runs, tables["edges"])
+    added = {
+        "cells": gaps.moments(between),
+        "histogram": gaps.histogram(between),
+        "windows": windows,
+        "ladder": ladder_,
+        "segments": segments,
+        "spectrum": spectrum,
+    }
+    spans = runs.group_by("line", "run", maintain_order=True).agg(pl.col("last").max()).rename({"run": "base"})
+    return tables | {"ends": ends, "spans": spans}, added, between

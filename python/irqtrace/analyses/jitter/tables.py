@@ -1,0 +1,197 @@
+"""The state of `jitter`: its tables, with names to send and join them, and with numbers to work on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from irqtrace.analyses.counts import OF_GROUP, OF_LINE, REC
+from irqtrace.analyses.state import Kind, State, Table
+from irqtrace.frames import GROUP, LINE, lines
+
+from .chunks import CPUS, cell_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from irqtrace.meta import Meta
+    from irqtrace.trace import Trace
+
+__all__ = ["CODED", "JITTER", "Tables", "cells_with", "coded", "groups_of_lines", "joined", "lines_of", "named"]
+
+_TEXT, _WHOLE, _REAL = pl.String(), pl.Int64(), pl.Float64()
+
+
+def _tables(
+    group: Mapping[str, pl.DataType], line: Mapping[str, pl.DataType], cell: Mapping[str, pl.DataType]
+) -> dict[str, Table]:
+    """What is kept of each group, line and cell, whatever these are named by."""
+    return {
+        "spans": Table({**line, "base": _WHOLE}, {"last": (_WHOLE, "max")}),
+        "points": Table({**group, "point": _WHOLE}),
+        "cells": Table(
+            dict(cell),
+            {
+                "events": (_WHOLE, "sum"),
+                "alone": (_WHOLE, "sum"),
+                "timed": (_WHOLE, "sum"),
+                "width_ns": (_WHOLE, "sum"),
+                "width_max_ns": (_WHOLE, "max"),
+                "gap_max_ns": (_WHOLE, "max"),
+                "away": (_WHOLE, "max"),
+            },
+            moments=("gap",),
+        ),
+        "ends": Table({**cell, "base": _WHOLE}, {"first_ns": (_WHOLE, "min"), "last_ns": (_WHOLE, "max")}),
+        "histogram": Table({**cell, "bucket": _WHOLE}, {"n": (_WHOLE, "sum")}),
+        "windows": Table({**line, "level": _WHOLE}, {"windows": (_WHOLE, "sum"), "pairs": (_WHOLE, "sum")}),
+        "ladder": Table({**cell, "level": _WHOLE}, {"differences": (_REAL, "sum")}, moments=("count",)),
+        "edges": Table({**cell, "level": _WHOLE, "window": _WHOLE}, {"count": (_WHOLE, "sum")}),
+        "segments": Table(
+            {**cell, "level": _WHOLE},
+            {"segments": (_WHOLE, "sum"), "events": (_WHOLE, "sum"), "squares": (_WHOLE, "sum")},
+        ),
+        "spectrum": Table({**cell, "level": _WHOLE, "bin": _WHOLE}, {"power": (_REAL, "sum")}),
+    }
+
+
+_OF_REC = {"host": _TEXT, "boot": _TEXT, "t0_ns": _WHOLE}
+_OF_GROUP = {**_OF_REC, "kind": _TEXT, "engine": _TEXT}
+_OF_LINE = {**_OF_GROUP, "irq": _TEXT, "name": _TEXT, "came": _WHOLE}
+
+JITTER = Kind(
+    "jitter",
+    {
+        "recordings": Table(_OF_REC, {"interval_ns": (_WHOLE, "max")}),
+        "groups": Table(_OF_GROUP, {"every": (_WHOLE, "max")}),
+        "lines": Table(_OF_LINE, {"line": (_WHOLE, "min")}),
+        **_tables(_OF_GROUP, _OF_LINE, {**_OF_LINE, "cpu": pl.UInt16()}),
+    },
+)
+"""Tables of the state.
+
+- spans: from the read ``base`` up to the read ``last`` all growth of a line is known. Points are of `seams`.
+- points: grid points that were read and that windows over a seam may begin or end at.
+- cells: events, those alone in their read, those of which it is known between which reads they came and how long that
+  was, the moments of the gaps, and whether the CPU was away for a part.
+- ends: the first and the last event of each span.
+- histogram: the gaps by bucket.
+- windows: of each level of the ladder, how many windows and pairs of neighbours a line has.
+- ladder: of the windows with events, the moments of their counts; sum of the squared differences of neighbours.
+- edges: counts of the windows at the ends of spans, with which those over a seam are made whole.
+- segments, spectrum: the power of the segments with enough events.
+"""
+
+CODED = _tables({"group": pl.UInt32()}, {"line": pl.UInt32()}, {"cell": _WHOLE})
+"""The same with numbers in place of names, as in the making."""
+
+Tables = dict[str, pl.DataFrame]
+
+
+def joined(tables: Tables, *others: Tables) -> Tables:
+    """All tables of the first with the rows that the others have for them."""
+    return {
+        name: CODED[name].joined([table, *rows])
+        if (rows := [_typed(other[name], CODED[name]) for other in others if name in other and len(other[name])])
+        else table
+        for name, table in tables.items()
+    }
+
+
+def _typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """With all columns of the table; what the frame lacks is nought, or null where it is a least or most or mean."""
+    absent = {name: 0 if name.endswith("_n") else None for name in table.schema}
+    absent |= {name: 0 for name, (_, way) in table.values.items() if way == "sum"}
+    absent |= {f"{name}_{part}": 0 for name in table.moments for part in ("n", "m2")}
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(absent[name])).cast(dtype).alias(name)
+        for name, dtype in table.schema.items()
+    )
+
+
+def groups_of_lines(meta: Meta) -> pl.DataFrame:
+    """line, group, every."""
+    groups = pl.DataFrame(meta["groups"], schema_overrides={"every": pl.Int64()})
+    if groups.is_empty():
+        return pl.DataFrame(schema={"line": pl.UInt32(), "group": pl.UInt32(), "every": pl.Int64()})
+    named = groups.with_row_index("group").select(pl.col("group").cast(pl.UInt32), *GROUP, "every")
+    known = lines(meta).select("line", pl.col("kind").cast(pl.String), pl.col("engine").cast(pl.String))
+    return known.join(named, on=GROUP).select("line", "group", "every")
+
+
+def lines_of(trace: Trace) -> pl.DataFrame:
+    """The lines of a trace by number: line, group, every, order, step_ns (between its reads) and names."""
+    meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
+    names = lines(meta).select("line", *(pl.col(column).cast(_TEXT) for column in LINE), came="first_sample")
+    rec = {"host": meta["host"]["host"], "boot": meta["host"]["boot"], "t0_ns": meta["t0_ns"]}
+    return names.join(groups_of_lines(meta), on="line").with_columns(
+        *(pl.lit(rec[column], dtype=dtype).alias(column) for column, dtype in _OF_REC.items()),
+        order=pl.col("line").cast(_WHOLE),
+        step_ns=pl.col("every") * meta["interval_ns"],
+    )
+
+
+def named(tables: Tables, trace: Trace) -> State:
+    """The state of tables with numbers: with names, so that those of other traces can be joined."""
+    meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
+    rec = {"host": meta["host"]["host"], "boot": meta["host"]["boot"], "t0_ns": meta["t0_ns"]}
+    known = lines_of(trace)
+    cpu = pl.col("cell") % CPUS
+    found = {
+        "recordings": pl.DataFrame([{**rec, "interval_ns": meta["interval_ns"]}]),
+        "groups": known.select(*OF_GROUP, "every").unique(),
+        "lines": known.select(*OF_LINE, line="order"),
+    }
+    codes = known.select("line", "group", *OF_LINE)
+    groups = known.select("group", *OF_GROUP).unique()
+    for name, table in tables.items():
+        if "cell" in table.columns:
+            cpus = table.with_columns(line=_line_of_cell(), cpu=pl.when(cpu < CPUS - 1).then(cpu))
+            found[name] = cpus.join(codes, on="line")
+        elif "line" in table.columns:
+            found[name] = table.join(codes, on="line")
+        else:
+            found[name] = table.join(groups, on="group")
+    return State(
+        JITTER,
+        {},
+        {
+            name: found[name].select(pl.col(column).cast(dtype) for column, dtype in table.schema.items())
+            for name, table in JITTER.tables.items()
+        },
+    )
+
+
+def coded(state: State) -> tuple[pl.DataFrame, Tables]:
+    """The lines of a state by number, as of `lines_of`, and its tables with numbers."""
+    groups = state["groups"].sort(OF_GROUP).with_row_index("group")
+    known = (
+        state["lines"]
+        .sort(OF_LINE)
+        .rename({"line": "order"})
+        .with_row_index("line")
+        .join(groups, on=OF_GROUP, nulls_equal=True)
+        .join(state["recordings"], on=REC, nulls_equal=True)
+        .with_columns(step_ns=pl.col("every") * pl.col("interval_ns"))
+    )
+    tables = {}
+    for name, table in CODED.items():
+        of_group = "group" in table.schema
+        frame = state[name].join(groups if of_group else known, on=OF_GROUP if of_group else OF_LINE, nulls_equal=True)
+        if "cell" in table.schema:
+            frame = frame.with_columns(cell=cell_of(pl.col("line"), pl.col("cpu")))
+        tables[name] = frame.select(*table.schema)
+    return known, tables
+
+
+def cells_with(table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """A table of cells with what is known of their lines, and cpu."""
+    cpu = pl.col("cell") % CPUS
+    return table.with_columns(line=_line_of_cell(), cpu=pl.when(cpu < CPUS - 1).then(cpu).cast(pl.UInt16)).join(
+        known, on="line"
+    )
+
+
+def _line_of_cell() -> pl.Expr:
+    return (pl.col("cell") // CPUS).cast(pl.UInt32)

@@ -1,0 +1,105 @@
+"""All analyses of a source in one object, and as a page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from . import imbalance, interference, rates
+from .counts import reduce_counts
+from .jitter import jitter
+from .quality import quality
+from .source import traces_of
+from .spread import reduced
+from .storms import storms
+
+if TYPE_CHECKING:
+    from irqtrace.trace import Trace
+
+    from .source import Source
+    from .state import State
+
+__all__ = ["Report", "report"]
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What a source came to. It prints as a page, in a notebook as tables.
+
+    Attributes:
+        traces: what it is of.
+        quality: how good each recording is, host and boot before the columns of `quality` where there are several.
+        rates, imbalance, jitter, storms: the frames of these analyses; rates and imbalance the busiest line first.
+        interference: what interrupted isolated and nohz_full CPUs; None where no host has any.
+    """
+
+    traces: tuple[Trace, ...]
+    quality: pl.DataFrame
+    rates: pl.DataFrame
+    imbalance: pl.DataFrame
+    jitter: pl.DataFrame
+    storms: pl.DataFrame
+    interference: pl.DataFrame | None
+
+    @property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The frames by name, those that there are."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, pl.DataFrame)}
+
+    def to_json(self) -> str:
+        """One JSON object: a list of rows for each frame, and the warnings of the traces."""
+        told = {name: json.loads(frame.write_json()) for name, frame in self.frames.items()}
+        told["warnings"] = [str(warning) for trace in self.traces for warning in trace.warnings]
+        return json.dumps(told, ensure_ascii=False)
+
+    def __repr__(self) -> str:
+        from irqtrace.display.report import report_text  # noqa: PLC0415 - how it looks is not needed to have one
+
+        return report_text(self)
+
+    def _repr_html_(self) -> str:
+        from irqtrace.display.report import report_html  # noqa: PLC0415 - as above
+
+        return report_html(self)
+
+
+def report(source: Source) -> Report:
+    """Everything that the analyses tell of a source, each with its defaults.
+
+    >>> irqtrace.report("t.parquet")  # doctest: +SKIP
+    """
+    traces = tuple(traces_of(source))
+    counts = reduced(traces, partial(reduce_counts, every=None))
+    fastest = rates.finish(counts).sort("count", descending=True, nulls_last=True, maintain_order=True)
+    shared = imbalance.finish(counts).sort("total", descending=True, nulls_last=True, maintain_order=True)
+    return Report(
+        traces=traces,
+        quality=pl.concat(_quality(trace, several=len(traces) > 1) for trace in traces),
+        rates=fastest,
+        imbalance=shared,
+        jitter=jitter(traces),
+        storms=storms(traces),
+        interference=_interference(counts),
+    )
+
+
+def _quality(trace: Trace, *, several: bool) -> pl.DataFrame:
+    host = trace.info.host
+    machine = [pl.lit(host.host).alias("host"), pl.lit(host.boot, dtype=pl.String).alias("boot")] if several else []
+    return quality(trace).select(*machine, pl.all())
+
+
+def _interference(state: State) -> pl.DataFrame | None:
+    """That of the CPUs that are to be left alone; None where none are, or nobody knows."""
+    if not any(
+        json.loads(facts).get(which)
+        for facts in state["recordings"]["host_facts"]
+        for which in ("isolated", "nohz_full")
+    ):
+        return None
+    return interference.finish(state)

@@ -1,0 +1,109 @@
+"""What an analysis can be given, as traces."""
+
+from __future__ import annotations
+
+import glob
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import polars as pl
+
+from irqtrace.errors import IrqtraceError, IrqtraceWarning
+from irqtrace.trace import Trace, open_trace
+
+from .bare import bare_traces
+
+__all__ = ["Source", "files_of", "traces_of"]
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """What has Arrow data."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+Source = Trace | str | os.PathLike[str] | pl.DataFrame | pl.LazyFrame | ArrowStream | Iterable["Source"]
+"""A trace; a trace file, a folder or a pattern of them; a flat table in Polars or Arrow; or several of these."""
+
+
+def traces_of(source: Source) -> Iterator[Trace]:
+    """The traces that a source stands for, each opened when its turn comes.
+
+    Of several files one that cannot be read is left out with a warning that names it; an error if that is so of all.
+
+    Raises:
+        TypeError: for what is no source.
+        ValueError: for a table that lacks a column or has one of another type.
+        FileNotFoundError: if there is no such file, or no file that the pattern matches.
+    """
+    if isinstance(source, Trace):
+        yield source
+    elif isinstance(source, str | os.PathLike):
+        paths = files_of(source)
+        if paths == [os.fspath(source)]:
+            yield open_trace(paths[0])
+        else:
+            yield from _readable(paths)
+    elif isinstance(source, pl.DataFrame | pl.LazyFrame):
+        yield from bare_traces(source.lazy())
+    elif isinstance(source, ArrowStream):
+        yield from bare_traces(pl.DataFrame(source).lazy())
+    elif isinstance(source, Iterable):
+        yield from _of_several(source)
+    else:
+        raise TypeError(
+            f"a {type(source).__name__} is nothing that can be analysed: give a Trace, the path of a trace file, a "
+            f"folder or a pattern of such files, a flat table, or a list of these"
+        )
+
+
+def files_of(source: str | os.PathLike[str]) -> list[str]:
+    """The files that a path stands for: itself, those of a folder, or those that match a pattern, by name.
+
+    Raises:
+        FileNotFoundError: if a folder or a pattern stands for none.
+    """
+    name = os.fspath(source)
+    if Path(name).is_dir():
+        paths = sorted(str(path) for path in Path(name).glob("*.parquet"))
+        if not paths:
+            raise FileNotFoundError(f"{name}: the folder holds no trace files (*.parquet)")
+        return paths
+    if Path(name).exists() or not glob.has_magic(name):
+        return [name]
+    paths = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - a pattern may be absolute
+    if not paths:
+        raise FileNotFoundError(f"{name}: no file matches this pattern")
+    return paths
+
+
+def _of_several(sources: Iterable[Source]) -> Iterator[Trace]:
+    paths: list[str] = []
+    for source in sources:
+        if isinstance(source, str | os.PathLike):
+            paths += files_of(source)
+        else:
+            yield from traces_of(source)
+    if len(paths) == 1:
+        yield open_trace(paths[0])
+    else:
+        yield from _readable(paths)
+
+
+def _readable(paths: list[str]) -> Iterator[Trace]:
+    opened, problem = 0, None
+    for path in paths:
+        try:
+            trace = open_trace(path)
+        except (IrqtraceError, OSError) as error:
+            problem = error
+            warnings.warn(f"{error}: left out, and the others are analysed", IrqtraceWarning, stacklevel=4)
+        else:
+            opened += 1
+            yield trace
+    if not opened and problem is not None:
+        raise problem

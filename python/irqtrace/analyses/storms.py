@@ -1,0 +1,143 @@
+"""When a line came much faster than it does otherwise."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from irqtrace.durations import duration_text
+from irqtrace.schema import KIND, LABEL, TIME
+
+from .counts import every_of, machines, reduce_counts
+from .source import traces_of
+from .spread import reduced
+from .windows import line_windows, of_window, slowest_ns, with_order
+
+if TYPE_CHECKING:
+    from irqtrace.durations import Duration
+    from irqtrace.trace import Trace
+
+    from .source import Source
+    from .state import State
+
+__all__ = ["exceeding", "finish", "reduce", "storms"]
+
+EVERY_NS = 10_000_000
+THRESHOLD = 5.0
+FEWEST = 20
+"""Of windows: fewer make no baseline."""
+
+
+def storms(source: Source, every: Duration | None = None, threshold: float = THRESHOLD) -> pl.DataFrame:
+    """The intervals in which a line came much faster than it does otherwise, and the CPUs that took it.
+
+    A line's baseline is the median of its rates in windows of `every`. With n interrupts in a window and λ = baseline ·
+    seconds, z = 2 (√(n + ⅜) - √(λ + ⅜)) has a standard deviation of 1 where they come by chance (Poisson), at any rate
+    (Anscombe, 1948). The line's own spread is 1.4826 times the median of |z| (the MAD, which up to half of the windows
+    do not bend: Rousseeuw and Croux, 1993), but not less than 1: so a line that is quiet or regular does not alarm on a
+    single interrupt. A window with z > threshold · spread is of a storm, and such windows in a row are one storm.
+
+    Of a stationary Poisson stream, whatever its rate, this takes fewer than one window in a million for a storm at the
+    default threshold of 5, one in 20,000 at 4, one in 500 at 3. A line that is silent in most windows has the baseline
+    0: each window with 10 interrupts or more is of a storm then, at the default threshold. Fewer than 20 windows with a
+    read make no baseline, and no storm.
+
+    Args:
+        source: as for `rates`.
+        every: the length of a window, at least the interval; None takes 10 ms, or the longest interval if that is more.
+        threshold: how many spreads above the baseline.
+
+    Returns:
+        host and boot where there are several, kind, irq, name, begin and end (ns, UTC; the begin of the read before the
+        storm and the end of its last read: all of it came between them), peak (Hz, the rate in its fastest window),
+        baseline (Hz), count (int64, in the storm), cpus (list of cpu, uint16, and share, float64, by share; those that
+        took any; null for lines of which the kernel names no CPU). By begin, then in the order of lines.
+
+    Raises:
+        ValueError: if `every` is shorter than the interval, or `threshold` is not a number above 0.
+
+    >>> irqtrace.storms(trace, every="50ms").sort("peak", descending=True)  # doctest: +SKIP
+    """
+    _check_threshold(threshold)
+    traces = list(traces_of(source))
+    step = partial(reduce, every=duration_text(max(EVERY_NS, slowest_ns(traces))) if every is None else every)
+    return finish(reduced(traces, step), threshold=threshold)
+
+
+def reduce(trace: Trace, every: Duration = "10ms") -> State:
+    """The state of one trace, for windows of this length."""
+    return reduce_counts(trace, every)
+
+
+def finish(state: State, threshold: float = THRESHOLD) -> pl.DataFrame:
+    """The storms of a state, as `storms` has them."""
+    _check_threshold(threshold)
+    if every_of(state) is None:
+        raise ValueError("a storm is told by windows, and this state is one window: reduce with the length of a window")
+    several = machines(state)
+    line = (*several, "kind", "irq", "name")
+    machine_line = ("host", "boot", "kind", "irq", "name")
+    key = [column for column in of_window(machine_line) if column != "window"]
+    found = (
+        exceeding(line_windows(state, machine_line).sort("window"), machine_line, threshold)
+        .with_columns(run=pl.col("exceeds").rle_id().over(key))
+        .filter("exceeds")
+        .with_columns(storm=pl.struct(*key, "run").rank("dense"))
+    )
+    cpus = (
+        state["counts"]
+        .filter(pl.col("cpu").is_not_null(), pl.col("count") > 0)
+        .join(found.select(*of_window(machine_line), "storm"), on=of_window(machine_line), nulls_equal=True)
+        .group_by("storm", "cpu")
+        .agg(pl.col("count").sum())
+        .with_columns(share=pl.col("count") / pl.col("count").sum().over("storm"))
+        .sort("storm", "share", "cpu", descending=[False, True, False])
+        .group_by("storm", maintain_order=True)
+        .agg(cpus=pl.struct("cpu", "share"))
+    )
+    rows = (
+        found.group_by("storm", *machine_line)
+        .agg(
+            pl.col("begin").min(),
+            pl.col("end").max(),
+            peak=pl.col("rate").max(),
+            baseline=pl.col("baseline").first(),
+            count=pl.col("count").sum(),
+        )
+        .join(cpus, on="storm", how="left")
+    )
+    return (
+        with_order(rows, state, machine_line)
+        .sort("begin", "order", "storm")
+        .select(
+            *(pl.col(column).cast(KIND if column == "kind" else LABEL) for column in line),
+            pl.col("begin", "end").cast(TIME),
+            "peak",
+            "baseline",
+            "count",
+            "cpus",
+        )
+    )
+
+
+def exceeding(windows: pl.DataFrame, line: tuple[str, ...], threshold: float) -> pl.DataFrame:
+    """Adds rate and baseline (Hz), and exceeds: whether the window is of a storm. Windows have count and seconds."""
+    count, seconds = pl.col("count"), pl.col("seconds")
+    expected = pl.col("baseline") * seconds
+    above = 2 * ((count + 0.375).sqrt() - (expected + 0.375).sqrt())
+    spread = (1.4826 * pl.col("above").abs().median().over(line)).clip(1)
+    return (
+        windows.with_columns(rate=count / seconds)
+        .with_columns(baseline=pl.col("rate").median().over(line))
+        .with_columns(above=above)
+        .with_columns(exceeds=(pl.col("above") > threshold * spread) & (pl.len().over(line) >= FEWEST))
+        .drop("above")
+    )
+
+
+def _check_threshold(threshold: object) -> None:
+    if not isinstance(threshold, int | float) or not 0 < threshold < math.inf:
+        raise ValueError(f"threshold {threshold!r} is not a number above 0")

@@ -1,0 +1,210 @@
+"""What all analyses have in common: what they take, and that parts give what the whole gives."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+import irqtrace
+from irqtrace.analyses import imbalance, rates
+from irqtrace.analyses.spread import map_files, reduced
+from irqtrace.analyses.state import State, merge
+from irqtrace.analyses.stored import pack, read_state, unpack, write_state
+from irqtrace.errors import IrqtraceWarning, TraceFormatError
+from made import MadeLine, MadeRead, MadeTrace, small_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from irqtrace import Trace
+
+RATES = partial(rates.reduce, every="5ms")
+
+
+def of_machine(made: MadeTrace, host: str) -> pl.DataFrame:
+    """The flat table of a trace, as of another machine."""
+    frame = pl.DataFrame(made.table())
+    return frame.with_columns(pl.lit(host).cast(pl.Categorical).alias("host"))
+
+
+# What they take
+
+
+def test_a_trace_its_file_its_folder_and_patterns_of_it_are_one(tmp_path: Path) -> None:
+    path = small_trace().save(tmp_path / "t.parquet")
+    expected = irqtrace.rates(irqtrace.open_trace(path), "10ms")
+    for source in (path, str(path), tmp_path, tmp_path / "*.parquet", f"{tmp_path}/[st].parquet", [path], iter([path])):
+        assert_frame_equal(irqtrace.rates(source, "10ms"), expected)
+
+
+def test_a_flat_table_is_what_its_trace_is_however_it_comes(make_trace: Callable[..., Trace]) -> None:
+    trace = make_trace(small_trace(missed=0))
+    frame = trace.frame()
+    expected = irqtrace.rates(trace, "10ms")["count"]
+    plain = frame.with_columns(pl.col("time").dt.epoch("ns"), pl.col(pl.Enum, pl.Categorical).cast(pl.String))
+    tables: list[Any] = [frame, frame.lazy(), trace.to_arrow(), plain, plain.with_columns(pl.col("cpu").cast(pl.Int64))]
+    with duckdb.connect() as connection:
+        tables.append(connection.from_arrow(trace.to_arrow()).to_arrow_table())
+    for table in tables:
+        assert irqtrace.rates(table, "10ms")["count"].to_list() == expected.to_list()
+
+
+def test_the_order_of_rows_changes_nothing(make_trace: Callable[..., Trace]) -> None:
+    frame = make_trace().frame()
+    shuffled = frame.sample(fraction=1, shuffle=True, seed=1)
+    for analysis in (irqtrace.rates, irqtrace.imbalance):
+        left, right = (analysis(table, "5ms").sort(pl.all()) for table in (frame, shuffled))
+        assert_frame_equal(left, right, categorical_as_str=True)
+
+
+def test_machines_are_told_apart_where_there_are_several() -> None:
+    first, second = of_machine(small_trace(1), "one"), of_machine(small_trace(2), "two")
+    both = irqtrace.rates(pl.concat([first, second]), "10ms")
+    assert both.columns[-6:-4] == ["host", "boot"]
+    for host, table in (("one", first), ("two", second)):
+        alone = irqtrace.rates(table, "10ms")
+        own = both.filter(pl.col("host").cast(pl.String) == host).drop("host", "boot")
+        assert_frame_equal(own, alone, categorical_as_str=True, check_row_order=False)
+    assert irqtrace.imbalance([first, second])["host"].cast(pl.String).unique().sort().to_list() == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda frame: frame.drop("cpu"), "column 'cpu', which this one lacks"),
+        (lambda frame: frame.with_columns(pl.col("delta").cast(pl.String)), "column 'delta' .* a whole number"),
+        (lambda frame: frame.with_columns(time=pl.lit("now")), "column 'time' .* a time or whole nanoseconds"),
+        (lambda frame: frame.with_columns(kind=pl.lit("hard")), "column 'kind' .* and not 'hard'"),
+    ],
+)
+def test_a_table_that_is_not_flat_is_refused_by_its_column(
+    make_trace: Callable[..., Trace], change: Callable[[pl.DataFrame], pl.DataFrame], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        irqtrace.rates(change(make_trace().frame()))
+
+
+def test_one_unreadable_file_among_others_is_named_and_the_others_are_done(tmp_path: Path) -> None:
+    good = small_trace().save(tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_text("no trace")
+    with pytest.warns(IrqtraceWarning, match=r"b\.parquet: no trace.*left out"):
+        some = irqtrace.rates(tmp_path)
+    assert_frame_equal(some, irqtrace.rates(good))
+    with pytest.warns(IrqtraceWarning, match=r"b\.parquet: no trace.*left out"):
+        state = map_files(tmp_path, rates.reduce)
+    assert_frame_equal(rates.finish(state), some)
+    for reach in (irqtrace.rates, partial(map_files, reduce=rates.reduce)):
+        with pytest.raises(TraceFormatError, match=r"b\.parquet"):
+            reach(tmp_path / "b.parquet")
+
+
+@pytest.mark.parametrize("source", [None, 5, object()])
+def test_what_is_no_source_is_refused_with_what_would_be(source: Any) -> None:  # noqa: ANN401
+    with pytest.raises(TypeError, match="a Trace, the path of a trace file, a folder"):
+        irqtrace.rates(source)
+
+
+def test_a_folder_or_pattern_without_files_is_not_found(tmp_path: Path) -> None:
+    for source in (tmp_path, tmp_path / "*.parquet", tmp_path / "t.parquet"):
+        with pytest.raises(FileNotFoundError):
+            irqtrace.rates(source)
+    with pytest.raises(ValueError, match="no trace was given"):
+        irqtrace.rates([])
+
+
+# Parts and wholes
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 50),
+    edges=st.lists(st.integers(1, 39), max_size=4, unique=True),
+    every=st.sampled_from([None, "1ms", "5ms", "7ms"]),
+)
+def test_the_states_of_any_parts_joined_in_any_order_give_what_the_whole_gives(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, edges: list[int], every: str | None
+) -> None:
+    made = changing_trace(seed)
+    trace = irqtrace.open_trace(made.save(tmp_path_factory.mktemp("parts") / "t.parquet"))
+    last = trace.info.duration_ns // 1_000_000
+    bounds = sorted({0, *(edge for edge in edges if edge < last), last})
+    parts = [trace.slice(f"{a}ms", f"{b}ms") for a, b in pairwise(bounds)]
+    random.Random(seed).shuffle(parts)  # noqa: S311 - repeatable, not secret
+    by = ("kind", "irq", "name", "cpu")
+    for analysis, options in (
+        (rates, {"by": by, "dense": True}),
+        (rates, {}),
+        (imbalance, {}),
+        (imbalance, {"by": "kind"}),
+    ):
+        states = [analysis.reduce(part, every) for part in parts]
+        joined = merge([merge(states[:2]), *states[2:]]) if len(states) > 2 else merge(states)
+        whole = analysis.finish(analysis.reduce(trace, every), **options)
+        assert_frame_equal(analysis.finish(joined, **options), whole, categorical_as_str=True)
+
+
+def changing_trace(seed: int) -> MadeTrace:
+    """Lines and a CPU that come and go."""
+    chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    made = small_trace(seed, missed=0.2)
+    came, went = sorted(chance.sample(range(1, 39), 2))
+    seen = sorted(read.sample for read in made.reads if read.kind == "irq")
+    first = next((sample for sample in seen if sample >= came), seen[-1])
+    last = max((sample for sample in seen if first <= sample <= went), default=first)
+    made.lines.append(MadeLine(6, "irq", "140", "late", first=first, last=None if last == seen[-1] else last))
+    reads = []
+    for read in made.reads:
+        deltas = dict(read.deltas)
+        if read.kind == "irq" and first <= read.sample <= last:
+            deltas |= {(6, cpu): 0 if read.sample == first else chance.choice([0, 3]) for cpu in (0, 1)}
+        reads.append(MadeRead(read.kind, read.engine, read.sample, read.begin, read.length, deltas))
+    made.reads = reads
+    return made
+
+
+def test_a_state_can_be_stored_sent_and_pickled(make_trace: Callable[..., Trace], tmp_path: Path) -> None:
+    state = RATES(make_trace())
+    path = tmp_path / "s.parquet"
+    write_state(state, path)
+    for again in (read_state(path), unpack(pack(state)), pickle.loads(pickle.dumps(state))):  # noqa: S301 - ours
+        assert isinstance(again, State)
+        assert again.settings == state.settings
+        for name, table in state.tables.items():
+            assert_frame_equal(again[name], table)
+        assert_frame_equal(rates.finish(merge([again])), rates.finish(state))
+
+
+def test_what_is_no_state_is_said_to_be_none(make_trace: Callable[..., Trace], tmp_path: Path) -> None:
+    with pytest.raises(TraceFormatError, match="no state"):
+        read_state(make_trace()._path or "")
+    for data in (b"", b"hello", pack(RATES(make_trace()))[:-50]):
+        with pytest.raises(TraceFormatError, match="no state"):
+            unpack(data)
+    with pytest.raises(FileNotFoundError):
+        read_state(tmp_path / "nowhere.parquet")
+
+
+def test_states_that_do_not_belong_together_are_not_joined(make_trace: Callable[..., Trace]) -> None:
+    trace = make_trace()
+    with pytest.raises(ValueError, match="does not go together"):
+        merge([RATES(trace), rates.reduce(trace, "10ms")])
+    with pytest.raises(ValueError, match="no state"):
+        merge([])
+
+
+@pytest.mark.parametrize("executor", ["serial", "processes"])
+def test_files_reduced_one_by_one_give_what_they_give_together(tmp_path: Path, executor: Any) -> None:  # noqa: ANN401
+    paths = [small_trace(seed).save(tmp_path / f"{seed}.parquet") for seed in range(3)]
+    state = map_files(paths, RATES, executor)
+    assert_frame_equal(rates.finish(state), rates.finish(reduced(paths, RATES)), categorical_as_str=True)
