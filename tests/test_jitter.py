@@ -269,7 +269,7 @@ def assert_same(left: pl.DataFrame, right: pl.DataFrame) -> None:
     assert_frame_equal(left, right, rel_tol=1e-9, categorical_as_str=True)
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 50),
     edges=st.lists(st.one_of(st.integers(1, 1_298), st.integers(1_020, 1_028)), max_size=4, unique=True),
@@ -384,7 +384,7 @@ def test_a_line_that_had_one_event_has_no_gaps() -> None:
     nothing_but(frame, ["resolved_share", "resolution_ns", "resolution_max_ns"])
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 1_000), samples=st.integers(1, 60), missed=st.sampled_from([0, 0.3, 0.9]))
 def test_no_number_is_nan_or_infinite(seed: int, samples: int, missed: float) -> None:
     frame = irqtrace.jitter(in_memory(small_trace(seed, samples, missed)))
