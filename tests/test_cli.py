@@ -507,3 +507,54 @@ def test_lines_tells_what_a_trace_is_of(tmp_path: Path, capsys: pytest.CaptureFi
     assert "nvme0q1" in capsys.readouterr().out
     assert main(["lines", path, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["actions"] == ["eth0-rx-0"]
+
+
+@pytest.mark.parametrize("how", ["table", "csv", "json", "parquet"])
+@pytest.mark.parametrize("verb", ["imbalance", "jitter", "storms", "interference", "compare"])
+def test_an_analysis_prints_its_frame_in_each_format(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], verb: str, how: str
+) -> None:
+    path = tmp_path / "t.parquet"
+    made = small_trace(samples=300, missed=0)
+    burst = made.reads[-30]
+    burst.deltas[5 if burst.kind == "softirq" else 0 if burst.kind == "irq" else 3, 0] = 900
+    made.save(path)
+    arguments = {"interference": ["--cpus", "0-1"], "compare": [str(path)]}.get(verb, [])
+    assert main([verb, str(path), *arguments, "--format", how]) == 0
+    said = capfdbinary.readouterr().out
+    source: list[Path] = [path]
+    frame: pl.DataFrame = (
+        irqtrace.compare(path, path)
+        if verb == "compare"
+        else irqtrace.interference(path, [0, 1])
+        if verb == "interference"
+        else getattr(irqtrace, verb)(source)
+    )
+    assert not frame.is_empty()
+    if how == "table":
+        lines = said.decode().splitlines()
+        assert len(lines) >= len(frame) + 2
+    elif how == "csv":
+        assert len(list(csv.DictReader(io.StringIO(said.decode())))) == len(frame)
+    elif how == "json":
+        assert len(json.loads(said)) == len(frame)
+    else:
+        assert pl.read_parquet(said).columns == frame.columns
+
+
+def test_report_prints_a_page_or_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(small_trace().save(tmp_path / "t.parquet"))
+    assert main(["report", path]) == 0
+    assert "How evenly the CPUs shared them" in capsys.readouterr().out
+    assert main(["report", path, "--format", "json"]) == 0
+    assert {"rates", "jitter", "storms"} <= set(json.loads(capsys.readouterr().out))
+
+
+def test_cpus_that_are_no_list_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(small_trace().save(tmp_path / "t.parquet"))
+    with pytest.raises(SystemExit) as caught:
+        main(["interference", path, "--cpus", "two"])
+    assert caught.value.code == 2
+    capsys.readouterr()
+    assert main(["interference", path]) == 2
+    assert "isolated" in capsys.readouterr().err
