@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 def alarms(counts: Counts, threshold: float) -> float:
     """The part of the windows that are of a storm, of lines (rows) with windows (columns) of 10 ms."""
     lines, windows = counts.shape
-    frame = pl.DataFrame({"line": np.repeat(np.arange(lines), windows), "count": counts.ravel(), "seconds": 0.01})
-    return storms.exceeding(frame, ("line",), threshold).filter("exceeds").height / counts.size
+    frame = pl.DataFrame({"what": np.repeat(np.arange(lines), windows), "count": counts.ravel(), "seconds": 0.01})
+    return storms.exceeding(frame, threshold).filter("exceeds").height / counts.size
 
 
 @pytest.mark.parametrize("mean", [0.05, 0.6, 1.6, 2.6, 10, 100, 1_000])

@@ -12,16 +12,18 @@ from irqtrace.durations import duration_text
 from irqtrace.schema import KIND, LABEL
 
 from .counts import reduce_counts
-from .moved import moved
+from .measured import named
+from .moved import moved, of_window
 from .ratio import SIDES, ratios
 from .source import traces_of
 from .spread import reduced
-from .windows import line_windows, of_window, slowest_ns
+from .windows import line_windows, slowest_ns
 
 if TYPE_CHECKING:
     from irqtrace.durations import Duration
     from irqtrace.trace import Trace
 
+    from .measured import Named
     from .source import Source
     from .state import State
 
@@ -120,10 +122,11 @@ def finish(before: State, after: State, *, by: By = "line") -> pl.DataFrame:
     line = (*host, "kind", "name")
     row = (*line, "cpu") if by == "cpu" else line
     # Sums of fractions are the same each time if their order is.
-    windows = {side: line_windows(state, line, dense=True).sort(of_window(line)) for side, state in states.items()}
-    cells = {side: _cells(states[side], windows[side], line) for side in SIDES}
-    known = {side: _known(state, line) for side, state in states.items()}
-    counted = [_counted(states[side], cells[side], known[side], row, side) for side in SIDES]
+    names = {side: named(state, line) for side, state in states.items()}
+    known = {side: _known(states[side], names[side], line) for side in SIDES}
+    windows = {side: _windows(states[side], names[side], line) for side in SIDES}
+    cells = {side: _cells(states[side], names[side], windows[side], line) for side in SIDES}
+    counted = [_counted(cells[side], known[side], row, side) for side in SIDES]
     rows = counted[0].join(counted[1], on=row, how="full", coalesce=True, nulls_equal=True)
     for side in SIDES:
         rows = _timed(rows, windows[side], known[side], line, side)
@@ -195,20 +198,40 @@ def _window_ns(sides: list[list[Trace]]) -> int:
     return max(shortest_ns // WINDOWS // step_ns, 1) * step_ns
 
 
-def _known(state: State, line: tuple[str, ...]) -> pl.DataFrame:
-    """The columns of a line, irq (of all that have the name): the lines that were there."""
+def _known(state: State, names: Named, line: tuple[str, ...]) -> pl.DataFrame:
+    """The columns of a line, irq (of all that have the name), cpus: the lines that were there."""
     irq = pl.col("irq").unique(maintain_order=True).str.join(", ")
-    return state["lines"].sort("line").group_by(line, maintain_order=True).agg(irq=irq)
+    cpus = state["counts"].select("line", "cpu").unique().group_by("line").agg("cpu")
+    return (
+        state["lines"]
+        .join(_whats(state, names, line), on="line")
+        .join(cpus, on="line", how="left")
+        .sort("order")
+        .group_by(line, maintain_order=True)
+        .agg(irq=irq, cpus=pl.col("cpu").explode().unique())
+    )
 
 
-def _cells(state: State, windows: pl.DataFrame, line: tuple[str, ...]) -> pl.DataFrame:
+def _whats(state: State, names: Named, line: tuple[str, ...]) -> pl.DataFrame:
+    """line (its number), rec, and the columns that it is matched by."""
+    parts = names.parts.join(names.whats, on="what").select("part", "rec", *line)
+    return state["lines"].select("line", part=names.of_line).join(parts, on="part").drop("part")
+
+
+def _windows(state: State, names: Named, line: tuple[str, ...]) -> pl.DataFrame:
+    """The windows of `line_windows`, with the columns of a line."""
+    windows = pl.concat(line_windows(state, names, dense=True))
+    return windows.join(names.whats, on="what").select(*of_window(line), "seconds").sort(of_window(line))
+
+
+def _cells(state: State, names: Named, windows: pl.DataFrame, line: tuple[str, ...]) -> pl.DataFrame:
     """What each CPU counted in each window: the columns of the windows, seconds, cpu, count."""
-    seconds = windows.select(*of_window(line), "seconds")
-    counts = state["counts"].group_by(*of_window(line), "cpu").agg(pl.col("count").sum())
-    return counts.join(seconds, on=of_window(line), nulls_equal=True).sort(*of_window(line), "cpu")
+    counts = state["counts"].join(_whats(state, names, line), on="line")
+    cells = counts.group_by(*of_window(line), "cpu").agg(pl.col("count").sum())
+    return cells.join(windows, on=of_window(line), nulls_equal=True).sort(*of_window(line), "cpu")
 
 
-def _counted(state: State, cells: pl.DataFrame, known: pl.DataFrame, row: tuple[str, ...], side: str) -> pl.DataFrame:
+def _counted(cells: pl.DataFrame, known: pl.DataFrame, row: tuple[str, ...], side: str) -> pl.DataFrame:
     """A row for all that was there: its count, and what the squares of its windows need."""
     n, seconds = pl.col("count").cast(pl.Float64), pl.col("seconds")
     sums = (
@@ -217,11 +240,8 @@ def _counted(state: State, cells: pl.DataFrame, known: pl.DataFrame, row: tuple[
         .group_by(row)
         .agg(pl.col("count").sum(), (n * n).sum().alias("nn"), (n * seconds).sum().alias("nt"))
     )
-    there = known
-    if "cpu" in row:
-        line = [column for column in row if column != "cpu"]
-        there = state["counts"].select(row).unique().join(known, on=line, nulls_equal=True)
-    rows = there.join(sums, on=row, how="left", nulls_equal=True)
+    there = known.explode("cpus").rename({"cpus": "cpu"}) if "cpu" in row else known
+    rows = there.select(*row, "irq").join(sums, on=row, how="left", nulls_equal=True)
     return rows.with_columns(there=pl.lit(value=True)).rename(
         {column: f"{column}_{side}" for column in ("irq", "count", "nn", "nt", "there")}
     )

@@ -10,13 +10,16 @@ import polars as pl
 
 from irqtrace.schema import KIND, LABEL, TIME
 
-from .counts import OF_GROUP, OF_LINE, REC, WINDOW, begin_of_window, due, every_of, lines_of, machines, reduce_counts
+from .counts import due, machines, reduce_counts
+from .measured import named
 from .spread import reduced
+from .state import NUMBER
 
 if TYPE_CHECKING:
     from irqtrace.durations import Duration
     from irqtrace.trace import Trace
 
+    from .measured import Named
     from .source import Source
     from .state import State
 
@@ -74,48 +77,39 @@ def reduce(trace: Trace, every: Duration | None = None) -> State:
 def finish(state: State, by: By = "irq") -> pl.DataFrame:
     """The imbalance of a state, as `imbalance` has it."""
     _check_by(by)
-    columns = [*COLUMNS[by], *machines(state)]
-    recordings = state["recordings"].select(*REC, "interval_ns", "first", "after")
-    counts = state["counts"].filter(pl.col("cpu").is_not_null()).join(recordings, on=REC, nulls_equal=True)
-    counts = counts.filter((pl.col("count").sum() > 0).over(columns))
-    cells = counts.select(*OF_LINE, "cpu").unique(maintain_order=True)
-    # A line's own windows: those in which its group was due and the line was there.
-    windows = (
-        cells.select(OF_LINE)
-        .unique(maintain_order=True)
-        .join(lines_of(state), on=OF_LINE, nulls_equal=True, maintain_order="left")
-        .join(due(state), on=OF_GROUP, nulls_equal=True)
-        .join(recordings, on=REC, nulls_equal=True)
-        .filter(_was_there(state))
-        .join(state["reads"].select(*WINDOW, read=pl.lit(value=True)), on=WINDOW, how="left", nulls_equal=True)
-        .with_columns(begin=begin_of_window(state))
-        .group_by("begin", *columns, maintain_order=True)
-        .agg(read=pl.col("read").any().fill_null(value=False), order=pl.col("line").min())
+    columns = (*COLUMNS[by], *machines(state))
+    names = named(state, columns)
+    of_line = names.of_line.to_frame("part").join(names.parts, on="part", maintain_order="left")["what"]
+    windows = due(state).join(
+        state["reads"].select("group", "window", read=pl.lit(value=True)),
+        on=["group", "window"],
+        how="left",
+        maintain_order="left",
     )
-    there = cells.group_by(columns).agg(all_cpus=pl.col("cpu").n_unique())
+    cells = state["counts"].filter(pl.col("cpu").is_not_null())
+    cells = cells.with_columns(of_line.gather(cells["line"]).alias("what"))
+    had_any = cells.group_by("what").agg(pl.col("count").sum()).filter(pl.col("count") > 0)
+    there = cells.group_by("what").agg(all_cpus=pl.col("cpu").n_unique()).join(had_any.select("what"), on="what")
+    # Not null: a window in which something was counted is one in which its group was read.
     taken = (
-        counts.with_columns(begin=begin_of_window(state))
-        .group_by("begin", *columns, "cpu")
-        .agg(pl.col("count").sum())
-        .join(_nodes(state), on=[*machines(state), "cpu"], how="left", nulls_equal=True)
+        cells.filter(pl.col("count") > 0)
+        .join(state["lines"].select("line", "group"), on="line")
+        .join(windows.select("group", "window", "begin"), on=["group", "window"])
     )
-    measured = taken.filter(pl.col("count") > 0).group_by("begin", *columns).agg(*_sums())
-    off_node = (
-        taken.group_by("begin", *columns, "node")
-        .agg(pl.col("count").sum())
-        .group_by("begin", *columns)
-        .agg(known=pl.col("node").is_not_null().all(), on_node=pl.col("count").max())
-    )
-    key = ["begin", *columns]
+    if names.whats.height < state["lines"].height:
+        taken = taken.group_by("what", "begin", "cpu").agg(pl.col("count").sum())
+    key = ["what", "begin"]
     rows = (
-        windows.join(there, on=columns, nulls_equal=True, maintain_order="left")
-        .join(_absent(state, columns), on=key, how="left", nulls_equal=True, maintain_order="left")
-        .join(measured, on=key, how="left", nulls_equal=True, maintain_order="left")
-        .join(off_node, on=key, how="left", nulls_equal=True, maintain_order="left")
+        _own_windows(names, windows)
+        .join(there, on="what")
+        .join(_absent(state, of_line, windows), on=key, how="left")
+        .join(_measured(taken), on=key, how="left")
+        .join(_on_node(taken, names, _nodes(state)), on=key, how="left")
         .with_columns(cpus=(pl.col("all_cpus") - pl.col("absent").fill_null(0)).cast(pl.Int64))
     )
     return (
         rows.with_columns(_measures())
+        .join(names.whats, on="what")
         .sort("begin", "order", *machines(state), nulls_last=True, maintain_order=True)
         .select(
             pl.col("begin").cast(TIME).alias("time"),
@@ -139,54 +133,65 @@ def _check_by(by: str) -> None:
         raise ValueError(f"by {by!r} is none of {', '.join(get_args(By))}")
 
 
-def _was_there(state: State) -> pl.Expr:
-    first, after = _samples_of_window(state)
-    return (pl.col("came").fill_null(0) < after) & (pl.col("went").fill_null(2**62) >= first)
+def _own_windows(names: Named, windows: pl.DataFrame) -> pl.DataFrame:
+    """what, begin, read: the windows in which one of its lines was there and due, and whether there was a read."""
+    return (
+        names.parts.join(windows, on="group")
+        .filter(_was_there())
+        .group_by("what", "begin")
+        .agg(pl.col("read").any().fill_null(value=False))
+    )
 
 
-def _samples_of_window(state: State) -> tuple[pl.Expr, pl.Expr]:
-    """The first sample of a window, and the first after it."""
-    every_ns = every_of(state)
-    if every_ns is None:
-        return pl.col("first"), pl.col("after")
-    interval_ns = pl.col("interval_ns")
-    first, after = (((pl.col("window") + n) * every_ns + interval_ns - 1) // interval_ns for n in (0, 1))
-    return first, after
+def _was_there() -> pl.Expr:
+    return (pl.col("came").fill_null(0) < pl.col("high")) & (pl.col("went").fill_null(2**62) >= pl.col("low"))
 
 
-def _absent(state: State, columns: list[str]) -> pl.DataFrame:
-    """begin, the columns, absent: how many CPUs of them were not there in the whole window."""
-    schema = {"begin": pl.Int64(), **{column: pl.String() for column in columns}, "absent": pl.UInt32()}
-    if state["absences"].is_empty():
-        return pl.DataFrame(schema=schema)
-    recordings = state["recordings"].select(*REC, "interval_ns", "first", "after")
-    first, after = _samples_of_window(state)
+def _absent(state: State, of_line: pl.Series, windows: pl.DataFrame) -> pl.DataFrame:
+    """what, begin, absent: how many CPUs of it were not there in the whole window."""
+    absences = state["absences"]
+    if absences.is_empty():
+        return pl.DataFrame(schema={"what": NUMBER, "begin": pl.Int64(), "absent": pl.UInt32()})
+    cell = ["line", "cpu"]
     left = (
         # Where several follow one another, as at a seam between files, they are one.
-        state["absences"]
-        .sort(*OF_LINE, "cpu", "left")
+        absences.sort(*cell, "left")
         .with_columns(
-            run=(pl.col("left") > pl.col("back").shift().over(*OF_LINE, "cpu"))
-            .fill_null(value=True)
-            .cum_sum()
-            .over(*OF_LINE, "cpu")
+            run=(pl.col("left") > pl.col("back").shift().over(cell)).fill_null(value=True).cum_sum().over(cell)
         )
-        .group_by(*OF_LINE, "cpu", "run")
+        .group_by(*cell, "run")
         .agg(pl.col("left").min(), pl.col("back").max())
-        .join(due(state), on=OF_GROUP, nulls_equal=True)
-        .join(recordings, on=REC, nulls_equal=True)
-        .filter(pl.col("left") < first, pl.col("back") >= after)
-        .with_columns(begin=begin_of_window(state))
+        .join(state["lines"].select("line", "group"), on="line")
+        .join(windows, on="group")
+        .filter(pl.col("left") < pl.col("low"), pl.col("back") >= pl.col("high"))
     )
+    left = left.with_columns(of_line.gather(left["line"]).alias("what"))
     # A CPU that one of several lines still has is there.
-    lines = state["counts"].select(*OF_LINE, "cpu").unique().group_by(*columns, "cpu").agg(lines=pl.len())
-    gone = left.group_by("begin", *columns, "cpu").agg(gone=pl.len())
+    cells = state["counts"].select(cell).unique()
+    lines = cells.with_columns(of_line.gather(cells["line"]).alias("what")).group_by("what", "cpu").agg(lines=pl.len())
+    gone = left.group_by("what", "begin", "cpu").agg(gone=pl.len())
     return (
-        gone.join(lines, on=[*columns, "cpu"], nulls_equal=True)
+        gone.join(lines, on=["what", "cpu"], nulls_equal=True)
         .filter(pl.col("gone") >= pl.col("lines"))
-        .group_by("begin", *columns)
+        .group_by("what", "begin")
         .agg(absent=pl.len())
-        .cast(pl.Schema(schema))
+    )
+
+
+def _on_node(taken: pl.DataFrame, names: Named, nodes: pl.DataFrame) -> pl.DataFrame:
+    """what, begin, known, on_node: whether the nodes of its CPUs are known, and what the CPUs of one took at most."""
+    key = ["what", "begin"]
+    if nodes.is_empty():
+        schema = {"what": NUMBER, "begin": pl.Int64(), "known": pl.Boolean(), "on_node": pl.Int64()}
+        return pl.DataFrame(schema=schema)
+    machine = [column for column in nodes.columns if column not in ("cpu", "node")]
+    return (
+        taken.join(names.whats, on="what")
+        .join(nodes, on=[*machine, "cpu"], how="left", nulls_equal=True)
+        .group_by(*key, "node")
+        .agg(pl.col("count").sum())
+        .group_by(key)
+        .agg(known=pl.col("node").is_not_null().all(), on_node=pl.col("count").max())
     )
 
 
@@ -200,20 +205,20 @@ def _nodes(state: State) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row").select(*machines(state), "cpu", "node").unique()
 
 
-def _sums() -> list[pl.Expr]:
-    """What the measures need of the CPUs that counted something; the others add nothing to sums."""
+def _measured(taken: pl.DataFrame) -> pl.DataFrame:
+    """what, begin, and what the measures need of the CPUs that counted something; the others add nothing to sums."""
     count = pl.col("count").cast(pl.Float64)
     share = count / count.sum()
-    return [
+    return taken.group_by("what", "begin").agg(
         pl.col("count").sum().alias("total"),
         pl.len().cast(pl.Int64).alias("active_cpus"),
-        pl.col("cpu").sort().get(pl.col("count").sort_by("cpu").arg_max()).alias("busiest_cpu"),
+        pl.col("cpu").filter(pl.col("count") == pl.col("count").max()).min().alias("busiest_cpu"),
         pl.col("count").max().alias("most"),
         (count**2).sum().alias("squares"),
         (-(share * share.log())).sum().exp().alias("entropy"),
         # Σ rank · count over the ascending counts; those that are zero come before them.
         (count.sort() * (pl.int_range(1, pl.len() + 1))).sum().alias("ranked"),
-    ]
+    )
 
 
 def _measures() -> list[pl.Expr]:

@@ -10,10 +10,9 @@ import polars as pl
 
 from irqtrace.schema import KIND, LABEL
 
-from .counts import OF_GROUP, REC, every_of, machines, reduce_counts
-from .rates import RATES, STAY, measured, rate_and_bounds, sum_of
+from .counts import lines_of, machines, reduce_counts
+from .measured import RATES, measured, named, rate_and_bounds, sum_of
 from .spread import reduced
-from .windows import with_order
 
 if TYPE_CHECKING:
     from irqtrace.trace import Trace
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["finish", "interference", "reduce"]
 
-CELL = ("kind", "irq", "name", "cpu")
+MACHINE = ("host", "boot")
 
 
 def interference(source: Source, cpus: int | Iterable[int] | None = None) -> pl.DataFrame:
@@ -57,29 +56,31 @@ def finish(state: State, cpus: int | Iterable[int] | None = None) -> pl.DataFram
     """The interference of a state, as `interference` has it; its windows may be of any length."""
     several = machines(state)
     wanted = _wanted(state, _checked(cpus))
-    machine = ("host", "boot")
-    cell = (*machine, *CELL)
+    names = named(state, (*MACHINE, "kind", "irq", "name", "cpu"))
     edges = [pl.col("b0", "e0").min(), pl.col("b1", "e1").max()]
     seconds = (pl.col("after") - pl.col("first")) * pl.col("interval_ns") / 1e9
-    rows = (
-        measured(state, cell, every_of(state), dense=False)
-        .join(wanted, on=[*machine, "cpu"], how="semi", nulls_equal=True)
-        .group_by(list(dict.fromkeys([*OF_GROUP, *STAY, *cell])))
+    of_rec = state["recordings"].select("rec", seconds=seconds)
+    rows = [
+        frame.join(names.whats.select("what", *MACHINE), on="what")
+        .join(wanted, on=[*MACHINE, "cpu"], how="semi", nulls_equal=True)
+        .group_by("part", "what", "rec", "cpu")
         .agg(pl.col("count").sum(), *edges)
         .with_columns(rate_and_bounds())
         .with_columns(untold=pl.col("rate").is_null())
-        .group_by(list(dict.fromkeys([*REC, *cell])))
+        .group_by("what", "rec", "cpu")
         .agg(pl.col("count").sum(), *(sum_of(column, but="untold") for column in RATES))
-        .join(state["recordings"].select(*REC, seconds=seconds), on=REC, nulls_equal=True)
-        .group_by(cell)
+        .join(of_rec, on="rec")
+        .group_by("what", "cpu")
         .agg(pl.col("count").sum(), *map(_mean, RATES))
-    )
-    share = pl.col("count") / pl.col("count").sum().over(*machine, "cpu", "kind")
-    return (
-        with_order(rows, state, (*machine, "kind", "irq", "name"))
-        .with_columns(share=pl.when(pl.col("kind") != "arch", pl.col("count") > 0).then(share))
         .filter(pl.col("count") > 0)
-        .sort(*machine, "cpu", "count", "order", descending=[False, False, False, True, False], nulls_last=True)
+        for frame in measured(state, names)
+    ]
+    share = pl.col("count") / pl.col("count").sum().over(*MACHINE, "cpu", "kind")
+    return (
+        pl.concat(rows)
+        .join(names.whats, on="what")
+        .with_columns(share=pl.when(pl.col("kind") != "arch").then(share))
+        .sort(*MACHINE, "cpu", "count", "order", descending=[False, False, False, True, False], nulls_last=True)
         .select(
             *(pl.col(column).cast(LABEL) for column in several),
             "cpu",
@@ -114,9 +115,9 @@ def _checked(cpus: int | Iterable[int] | None) -> tuple[int, ...] | None:
 
 def _wanted(state: State, cpus: tuple[int, ...] | None) -> pl.DataFrame:
     """host, boot, cpu: of which CPUs of which machine to tell."""
-    machine = ["host", "boot"]
     schema = {"host": pl.String(), "boot": pl.String(), "cpu": pl.UInt16()}
-    there = state["counts"].select(*machine, "cpu").filter(pl.col("cpu").is_not_null()).unique()
+    cells = state["counts"].select("line", "cpu").filter(pl.col("cpu").is_not_null()).unique()
+    there = cells.join(lines_of(state), on="line").select(*MACHINE, "cpu").unique()
     if cpus is not None:
         known = set(there["cpu"])
         for cpu in cpus:
@@ -124,7 +125,7 @@ def _wanted(state: State, cpus: tuple[int, ...] | None) -> pl.DataFrame:
                 raise ValueError(f"CPU {cpu} is not in the trace; its CPUs are {_listed(known)}")
         return there.filter(pl.col("cpu").is_in(cpus))
     rows = set()
-    for host, boot, facts in state["recordings"].select(*machine, "host_facts").iter_rows():
+    for host, boot, facts in state["recordings"].select(*MACHINE, "host_facts").iter_rows():
         about = json.loads(facts)
         rows |= {(host, boot, cpu) for cpu in [*(about["isolated"] or []), *(about["nohz_full"] or [])]}
     if not rows:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from .ratio import t_quantiles
-from .windows import of_window
 
-__all__ = ["moved"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["moved", "of_window"]
 
 LEAST = 0.05
 """What moved less is not worth a word."""
@@ -15,6 +19,11 @@ LEAST = 0.05
 BY_CHANCE = 0.001
 FEWEST = 5
 """Of windows of each side: fewer do not tell how much the shares vary."""
+
+
+def of_window(columns: Iterable[str]) -> list[str]:
+    """The columns by which the windows of what `columns` tell apart are told apart."""
+    return list(dict.fromkeys(["rec", *columns, "window"]))
 
 
 def moved(before: pl.DataFrame, after: pl.DataFrame, line: tuple[str, ...]) -> pl.DataFrame:

@@ -3,10 +3,14 @@
 A state is a few named tables. Each has key columns, by which rows of several states are joined, and value columns, each
 with its own way of joining: sums, least and greatest values, or moments by the formula of Chan, Golub and LeVeque
 (1983). Joining is associative and commutative, and exact for whole numbers.
+
+Names are kept once: a table whose rows have a number is what the others refer to by that number, so that rows of counts
+are numbers alone. Rows are numbered in the order of their keys, so the same rows have the same numbers in any state.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
@@ -14,14 +18,19 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-__all__ = ["VERSION", "Kind", "State", "Table", "kind_named", "merge"]
+__all__ = ["NUMBER", "VERSION", "Kind", "State", "Table", "kind_named", "merge", "state_of"]
 
 VERSION = 1
 """Of the tables. States of different versions are not joined."""
 
+NUMBER = pl.UInt32()
+"""The type of the numbers of rows."""
+
 Way = Literal["sum", "min", "max"]
+
+Settings = Mapping[str, int | str | None]
 
 
 @dataclass(frozen=True)
@@ -29,24 +38,27 @@ class Table:
     """The columns of one table of a state.
 
     ``moments`` names triples of columns NAME_n (weight), NAME_mean, NAME_m2 (sum of squared deviations from the mean).
+    ``number`` is the column with the rows' numbers; key columns of that name in later tables refer to them.
     """
 
     keys: dict[str, pl.DataType]
     values: dict[str, tuple[pl.DataType, Way]] = field(default_factory=dict)
     moments: tuple[str, ...] = ()
+    number: str | None = None
 
     @property
     def schema(self) -> dict[str, pl.DataType]:
         """Column names and types, in order."""
+        number: dict[str, pl.DataType] = {self.number: NUMBER} if self.number else {}
         moments: dict[str, pl.DataType] = {}
         for name in self.moments:
             moments |= {f"{name}_n": pl.Int64(), f"{name}_mean": pl.Float64(), f"{name}_m2": pl.Float64()}
-        return {**self.keys, **{name: dtype for name, (dtype, _) in self.values.items()}, **moments}
+        return {**number, **self.keys, **{name: dtype for name, (dtype, _) in self.values.items()}, **moments}
 
-    def joined(self, frames: list[pl.DataFrame]) -> pl.DataFrame:
-        """Rows of several states with the same keys, joined."""
+    def joined(self, frames: list[pl.DataFrame], *, distinct: bool = True) -> pl.DataFrame:
+        """Rows of several states with the same keys, joined. ``distinct``: no two of one frame have the same."""
         rows = pl.concat(frames)
-        if len(frames) == 1:
+        if len(frames) == 1 and distinct:
             return rows
         ways = [getattr(pl.col(name), way)() for name, (_, way) in self.values.items()]
         if not self.keys:
@@ -103,11 +115,20 @@ class State:
     """What one trace, or several, were reduced to. The tables of two states with the same settings can be joined."""
 
     kind: Kind
-    settings: Mapping[str, int | str | None]
+    settings: Settings
     tables: Mapping[str, pl.DataFrame]
 
     def __getitem__(self, table: str) -> pl.DataFrame:
         return self.tables[table]
+
+
+def state_of(kind: Kind, settings: Settings, tables: Mapping[str, pl.DataFrame]) -> State:
+    """The state of tables of which the numbers are any, and which have the columns in any order and of any type."""
+    typed = {
+        name: tables[name].select(pl.col(column).cast(dtype) for column, dtype in table.schema.items())
+        for name, table in kind.tables.items()
+    }
+    return State(kind, settings, _joined(kind, [typed]))
 
 
 def merge(states: Iterable[State]) -> State:
@@ -126,5 +147,39 @@ def merge(states: Iterable[State]) -> State:
                 f"a state of {first.kind.name} with {dict(first.settings)} does not go together with one of "
                 f"{other.kind.name} with {dict(other.settings)}"
             )
-    tables = {name: table.joined([state[name] for state in known]) for name, table in first.kind.tables.items()}
-    return State(first.kind, first.settings, tables)
+    if len(known) == 1:
+        return first
+    return State(first.kind, first.settings, _joined(first.kind, [state.tables for state in known]))
+
+
+def _joined(kind: Kind, parts: list[Mapping[str, pl.DataFrame]]) -> dict[str, pl.DataFrame]:
+    """The tables of all parts joined, their rows numbered anew."""
+    tables: dict[str, pl.DataFrame] = {}
+    # Of each number, and each part: what its own numbers are in all.
+    numbers: dict[str, list[pl.Series]] = {}
+    distinct = True
+    for name, table in kind.tables.items():
+        frames = [_renumbered(part[name], table, numbers, at) for at, part in enumerate(parts)]
+        if table.number is None:
+            tables[name] = table.joined(frames, distinct=distinct)
+            continue
+        joint = table.joined(frames, distinct=False).sort(*table.keys).with_row_index(table.number)
+        tables[name] = joint.select(pl.col(column).cast(dtype) for column, dtype in table.schema.items())
+        numbers[table.number] = [_numbers(frame, tables[name], table) for frame in frames]
+        distinct &= all(series.drop_nulls().is_unique().all() for series in numbers[table.number])
+    return tables
+
+
+def _numbers(frame: pl.DataFrame, joint: pl.DataFrame, table: Table) -> pl.Series:
+    """The joint numbers of a part's rows, at the places of their own numbers."""
+    number = str(table.number)
+    keys = list(table.keys)
+    known = frame.select(*keys, own=number).join(joint.select(*keys, number), on=keys, nulls_equal=True)
+    places = pl.DataFrame({"own": range(1 + max(frame[number], default=-1))}, schema={"own": NUMBER})
+    return places.join(known, on="own", how="left", maintain_order="left")[number]
+
+
+def _renumbered(frame: pl.DataFrame, table: Table, numbers: Mapping[str, list[pl.Series]], at: int) -> pl.DataFrame:
+    return frame.with_columns(
+        numbers[column][at].gather(frame[column]).alias(column) for column in table.keys if column in numbers
+    )

@@ -12,14 +12,16 @@ from irqtrace.durations import duration_text
 from irqtrace.schema import KIND, LABEL, TIME
 
 from .counts import every_of, machines, reduce_counts
+from .measured import named
 from .source import traces_of
 from .spread import reduced
-from .windows import line_windows, of_window, slowest_ns, with_order
+from .windows import line_windows, slowest_ns
 
 if TYPE_CHECKING:
     from irqtrace.durations import Duration
     from irqtrace.trace import Trace
 
+    from .measured import Named
     from .source import Source
     from .state import State
 
@@ -63,8 +65,14 @@ def storms(source: Source, every: Duration | None = None, threshold: float = THR
     """
     _check_threshold(threshold)
     traces = list(traces_of(source))
-    step = partial(reduce, every=duration_text(max(EVERY_NS, slowest_ns(traces))) if every is None else every)
-    return finish(reduced(traces, step), threshold=threshold)
+    every = duration_text(max(EVERY_NS, slowest_ns(traces))) if every is None else every
+    state = reduced(traces, partial(reduce_counts, every=every, cpus=False))
+    found, names = _found(state, threshold)
+    if found.is_empty():
+        return _answer(found, names, state)
+    # Which CPUs took it is asked for these windows alone: all cells of all windows are many.
+    windows = found["window"].unique().to_list()
+    return _answer(found, names, reduced(traces, partial(reduce_counts, every=every, windows=windows)))
 
 
 def reduce(trace: Trace, every: Duration = "10ms") -> State:
@@ -77,20 +85,30 @@ def finish(state: State, threshold: float = THRESHOLD) -> pl.DataFrame:
     _check_threshold(threshold)
     if every_of(state) is None:
         raise ValueError("a storm is told by windows, and this state is one window: reduce with the length of a window")
-    several = machines(state)
-    line = (*several, "kind", "irq", "name")
-    machine_line = ("host", "boot", "kind", "irq", "name")
-    key = [column for column in of_window(machine_line) if column != "window"]
-    found = (
-        exceeding(line_windows(state, machine_line).sort("window"), machine_line, threshold)
-        .with_columns(run=pl.col("exceeds").rle_id().over(key))
-        .filter("exceeds")
-        .with_columns(storm=pl.struct(*key, "run").rank("dense"))
+    found, names = _found(state, threshold)
+    return _answer(found, names, state)
+
+
+def _found(state: State, threshold: float) -> tuple[pl.DataFrame, Named]:
+    """The windows that are of a storm: what, rec, window, count, begin, end, rate, baseline, storm."""
+    names = named(state, ("host", "boot", "kind", "irq", "name"))
+    windows = [
+        exceeding(frame, threshold).with_columns(run=pl.col("exceeds").rle_id().over("what", "rec")).filter("exceeds")
+        for frame in line_windows(state, names)
+    ]
+    return pl.concat(windows).with_columns(storm=pl.struct("what", "rec", "run").rank("dense")), names
+
+
+def _answer(found: pl.DataFrame, names: Named, state: State) -> pl.DataFrame:
+    """A row for each storm; the state has the counts of the cells in its windows."""
+    line = (*machines(state), "kind", "irq", "name")
+    counts = state["counts"].filter(pl.col("cpu").is_not_null(), pl.col("count") > 0)
+    of_line = (
+        state["lines"].select("line", part=names.of_line).join(names.parts.select("part", "what", "rec"), on="part")
     )
     cpus = (
-        state["counts"]
-        .filter(pl.col("cpu").is_not_null(), pl.col("count") > 0)
-        .join(found.select(*of_window(machine_line), "storm"), on=of_window(machine_line), nulls_equal=True)
+        counts.join(of_line, on="line")
+        .join(found.select("what", "rec", "window", "storm"), on=["what", "rec", "window"])
         .group_by("storm", "cpu")
         .agg(pl.col("count").sum())
         .with_columns(share=pl.col("count") / pl.col("count").sum().over("storm"))
@@ -98,8 +116,8 @@ def finish(state: State, threshold: float = THRESHOLD) -> pl.DataFrame:
         .group_by("storm", maintain_order=True)
         .agg(cpus=pl.struct("cpu", "share"))
     )
-    rows = (
-        found.group_by("storm", *machine_line)
+    return (
+        found.group_by("storm", "what")
         .agg(
             pl.col("begin").min(),
             pl.col("end").max(),
@@ -108,9 +126,7 @@ def finish(state: State, threshold: float = THRESHOLD) -> pl.DataFrame:
             count=pl.col("count").sum(),
         )
         .join(cpus, on="storm", how="left")
-    )
-    return (
-        with_order(rows, state, machine_line)
+        .join(names.whats, on="what")
         .sort("begin", "order", "storm")
         .select(
             *(pl.col(column).cast(KIND if column == "kind" else LABEL) for column in line),
@@ -123,17 +139,17 @@ def finish(state: State, threshold: float = THRESHOLD) -> pl.DataFrame:
     )
 
 
-def exceeding(windows: pl.DataFrame, line: tuple[str, ...], threshold: float) -> pl.DataFrame:
-    """Adds rate and baseline (Hz), and exceeds: whether the window is of a storm. Windows have count and seconds."""
+def exceeding(windows: pl.DataFrame, threshold: float) -> pl.DataFrame:
+    """Adds rate and baseline (Hz), and exceeds: whether the window is of a storm. Windows have what, count, seconds."""
     count, seconds = pl.col("count"), pl.col("seconds")
     expected = pl.col("baseline") * seconds
     above = 2 * ((count + 0.375).sqrt() - (expected + 0.375).sqrt())
-    spread = (1.4826 * pl.col("above").abs().median().over(line)).clip(1)
+    spread = (1.4826 * pl.col("above").abs().median().over("what")).clip(1)
     return (
         windows.with_columns(rate=count / seconds)
-        .with_columns(baseline=pl.col("rate").median().over(line))
+        .with_columns(baseline=pl.col("rate").median().over("what"))
         .with_columns(above=above)
-        .with_columns(exceeds=(pl.col("above") > threshold * spread) & (pl.len().over(line) >= FEWEST))
+        .with_columns(exceeds=(pl.col("above") > threshold * spread) & (pl.len().over("what") >= FEWEST))
         .drop("above")
     )
 

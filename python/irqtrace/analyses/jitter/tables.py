@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from irqtrace.analyses.counts import OF_GROUP, OF_LINE, REC
-from irqtrace.analyses.state import Kind, State, Table
+from irqtrace.analyses.state import NUMBER, Kind, State, Table, state_of
 from irqtrace.frames import GROUP, LINE, lines
 
 from .chunks import CPUS, cell_of
@@ -23,10 +22,9 @@ __all__ = ["CODED", "JITTER", "Tables", "cells_with", "coded", "groups_of_lines"
 _TEXT, _WHOLE, _REAL = pl.String(), pl.Int64(), pl.Float64()
 
 
-def _tables(
-    group: Mapping[str, pl.DataType], line: Mapping[str, pl.DataType], cell: Mapping[str, pl.DataType]
-) -> dict[str, Table]:
-    """What is kept of each group, line and cell, whatever these are named by."""
+def _tables(cell: Mapping[str, pl.DataType]) -> dict[str, Table]:
+    """What is kept of each group, line and cell, whatever a cell is named by."""
+    group, line = {"group": NUMBER}, {"line": NUMBER}
     return {
         "spans": Table({**line, "base": _WHOLE}, {"last": (_WHOLE, "max")}),
         "points": Table({**group, "point": _WHOLE}),
@@ -56,17 +54,17 @@ def _tables(
     }
 
 
-_OF_REC = {"host": _TEXT, "boot": _TEXT, "t0_ns": _WHOLE}
-_OF_GROUP = {**_OF_REC, "kind": _TEXT, "engine": _TEXT}
-_OF_LINE = {**_OF_GROUP, "irq": _TEXT, "name": _TEXT, "came": _WHOLE}
-
 JITTER = Kind(
     "jitter",
     {
-        "recordings": Table(_OF_REC, {"interval_ns": (_WHOLE, "max")}),
-        "groups": Table(_OF_GROUP, {"every": (_WHOLE, "max")}),
-        "lines": Table(_OF_LINE, {"line": (_WHOLE, "min")}),
-        **_tables(_OF_GROUP, _OF_LINE, {**_OF_LINE, "cpu": pl.UInt16()}),
+        "recordings": Table(
+            {"host": _TEXT, "boot": _TEXT, "t0_ns": _WHOLE}, {"interval_ns": (_WHOLE, "max")}, number="rec"
+        ),
+        "groups": Table({"rec": NUMBER, "kind": _TEXT, "engine": _TEXT}, {"every": (_WHOLE, "max")}, number="group"),
+        "lines": Table(
+            {"group": NUMBER, "irq": _TEXT, "name": _TEXT, "came": _WHOLE}, {"order": (_WHOLE, "min")}, number="line"
+        ),
+        **_tables({"line": NUMBER, "cpu": pl.UInt16()}),
     },
 )
 """Tables of the state.
@@ -83,8 +81,8 @@ JITTER = Kind(
 - segments, spectrum: the power of the segments with enough events.
 """
 
-CODED = _tables({"group": pl.UInt32()}, {"line": pl.UInt32()}, {"cell": _WHOLE})
-"""The same with numbers in place of names, as in the making."""
+CODED = _tables({"cell": _WHOLE})
+"""The same with a number for each cell, as in the making."""
 
 Tables = dict[str, pl.DataFrame]
 
@@ -121,77 +119,55 @@ def groups_of_lines(meta: Meta) -> pl.DataFrame:
 
 
 def lines_of(trace: Trace) -> pl.DataFrame:
-    """The lines of a trace by number: line, group, every, order, step_ns (between its reads) and names."""
+    """The lines of a trace by number: line, group, came, every, order, step_ns (between its reads) and names."""
     meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
     names = lines(meta).select("line", *(pl.col(column).cast(_TEXT) for column in LINE), came="first_sample")
-    rec = {"host": meta["host"]["host"], "boot": meta["host"]["boot"], "t0_ns": meta["t0_ns"]}
     return names.join(groups_of_lines(meta), on="line").with_columns(
-        *(pl.lit(rec[column], dtype=dtype).alias(column) for column, dtype in _OF_REC.items()),
-        order=pl.col("line").cast(_WHOLE),
-        step_ns=pl.col("every") * meta["interval_ns"],
+        order=pl.col("line").cast(_WHOLE), step_ns=pl.col("every") * meta["interval_ns"]
     )
 
 
 def named(tables: Tables, trace: Trace) -> State:
-    """The state of tables with numbers: with names, so that those of other traces can be joined."""
+    """The state of a trace's tables."""
     meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
     rec = {"host": meta["host"]["host"], "boot": meta["host"]["boot"], "t0_ns": meta["t0_ns"]}
-    known = lines_of(trace)
-    cpu = pl.col("cell") % CPUS
-    found = {
-        "recordings": pl.DataFrame([{**rec, "interval_ns": meta["interval_ns"]}]),
-        "groups": known.select(*OF_GROUP, "every").unique(),
-        "lines": known.select(*OF_LINE, line="order"),
+    groups = [(at, 0, group["kind"], group["engine"], group["every"]) for at, group in enumerate(meta["groups"])]
+    of_state = {
+        "recordings": pl.DataFrame([{"rec": 0, **rec, "interval_ns": meta["interval_ns"]}]),
+        "groups": pl.DataFrame(groups, schema=JITTER.tables["groups"].schema, orient="row"),
+        "lines": lines_of(trace),
     }
-    codes = known.select("line", "group", *OF_LINE)
-    groups = known.select("group", *OF_GROUP).unique()
     for name, table in tables.items():
-        if "cell" in table.columns:
-            cpus = table.with_columns(line=_line_of_cell(), cpu=pl.when(cpu < CPUS - 1).then(cpu))
-            found[name] = cpus.join(codes, on="line")
-        elif "line" in table.columns:
-            found[name] = table.join(codes, on="line")
-        else:
-            found[name] = table.join(groups, on="group")
-    return State(
-        JITTER,
-        {},
-        {
-            name: found[name].select(pl.col(column).cast(dtype) for column, dtype in table.schema.items())
-            for name, table in JITTER.tables.items()
-        },
-    )
+        of_state[name] = (
+            table.with_columns(line=_line_of_cell(), cpu=_cpu_of_cell()) if "cell" in table.columns else table
+        )
+    return state_of(JITTER, {}, of_state)
 
 
 def coded(state: State) -> tuple[pl.DataFrame, Tables]:
-    """The lines of a state by number, as of `lines_of`, and its tables with numbers."""
-    groups = state["groups"].sort(OF_GROUP).with_row_index("group")
+    """The lines of a state by number, as of `lines_of` with host and boot, and its tables with cells by number."""
     known = (
         state["lines"]
-        .sort(OF_LINE)
-        .rename({"line": "order"})
-        .with_row_index("line")
-        .join(groups, on=OF_GROUP, nulls_equal=True)
-        .join(state["recordings"], on=REC, nulls_equal=True)
+        .join(state["groups"], on="group")
+        .join(state["recordings"], on="rec")
         .with_columns(step_ns=pl.col("every") * pl.col("interval_ns"))
     )
-    tables = {}
-    for name, table in CODED.items():
-        of_group = "group" in table.schema
-        frame = state[name].join(groups if of_group else known, on=OF_GROUP if of_group else OF_LINE, nulls_equal=True)
-        if "cell" in table.schema:
-            frame = frame.with_columns(cell=cell_of(pl.col("line"), pl.col("cpu")))
-        tables[name] = frame.select(*table.schema)
-    return known, tables
+    cell = cell_of(pl.col("line"), pl.col("cpu")).alias("cell")
+    return known, {
+        name: (state[name].with_columns(cell) if "cell" in table.schema else state[name]).select(*table.schema)
+        for name, table in CODED.items()
+    }
 
 
 def cells_with(table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """A table of cells with what is known of their lines, and cpu."""
-    cpu = pl.col("cell") % CPUS
-    return table.with_columns(line=_line_of_cell(), cpu=pl.when(cpu < CPUS - 1).then(cpu).cast(pl.UInt16)).join(
-        known, on="line"
-    )
+    return table.with_columns(line=_line_of_cell(), cpu=_cpu_of_cell()).join(known, on="line")
 
 
 def _line_of_cell() -> pl.Expr:
     return (pl.col("cell") // CPUS).cast(pl.UInt32)
+
+
+def _cpu_of_cell() -> pl.Expr:
+    cpu = pl.col("cell") % CPUS
+    return pl.when(cpu < CPUS - 1).then(cpu).cast(pl.UInt16)

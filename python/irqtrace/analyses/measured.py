@@ -1,0 +1,151 @@
+"""What each line or cell counted in each window, and over how much time: rates with their bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from .counts import due, lines_of
+from .state import NUMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .state import State
+
+__all__ = ["RATES", "STAY", "Named", "measured", "named", "rate_and_bounds", "sum_of"]
+
+RATES = ("rate", "rate_lo", "rate_hi")
+STAY = ("came", "went")
+EVER = 2**62
+
+ROWS = 1_000_000
+"""Of measured rows in memory at a time, but for what one thing takes."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What some columns tell apart, by number: so that all that is counted is of numbers."""
+
+    whats: pl.DataFrame
+    """what, the columns but cpu, and order: where it stands among the lines of the trace."""
+    parts: pl.DataFrame
+    """Of each, what is measured apart: part, what, group, rec, came, went."""
+    of_line: pl.Series
+    """The part of each line."""
+    cpu: tuple[str, ...]
+    """``("cpu",)`` where CPUs are told apart."""
+
+    @property
+    def is_single(self) -> bool:
+        """Whether each of them is one part."""
+        return len(self.whats) == len(self.parts)
+
+
+def named(state: State, by: Sequence[str]) -> Named:
+    """What the columns `by` tell apart, any of those of a line, its group and recording, and cpu."""
+    lines = lines_of(state).with_columns(number="line", line=pl.col("order").cast(pl.UInt32)).sort("number")
+    columns = [column for column in by if column != "cpu"]
+    # Not as their labels sort, which has 10 before 2.
+    whats = lines.group_by(columns or [pl.lit(0).alias("all")], maintain_order=True).agg(pl.col("order").min())
+    whats = whats.sort("order", maintain_order=True).with_row_index("what").select("what", *columns, "order")
+    lines = (
+        lines.join(whats.drop("order"), on=columns, nulls_equal=True, maintain_order="left")
+        if columns
+        else (lines.with_columns(what=pl.lit(0, dtype=NUMBER)))
+    )
+    apart = ["what", "group", "rec", "came", "went"]
+    parts = lines.select(apart).unique(maintain_order=True).sort("what", maintain_order=True).with_row_index("part")
+    of_line = lines.join(parts, on=apart, nulls_equal=True, maintain_order="left")["part"]
+    return Named(whats, parts, of_line, ("cpu",) if "cpu" in by else ())
+
+
+def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.DataFrame]:
+    """A row for each cell and window that the line was there in, in frames that each have all of what they tell of.
+
+    There is one at least, be it empty.
+
+    part, what, rec, cpu where it is told apart; window, begin (UTC ns), count, b0, e0, b1, e1, the rates; brief.
+    """
+    cell = ["part", *names.cpu]
+    counts = (
+        state["counts"]
+        .select(names.of_line.gather(state["counts"]["line"]).alias("part"), *names.cpu, "window", "count")
+        .group_by(*cell, "window")
+        .agg(pl.col("count").sum())
+    )
+    cells = counts.group_by(cell).agg(events=pl.col("count").sum()).join(names.parts, on="part")
+    if not dense:
+        cells = cells.filter((pl.col("events").sum() > 0).over("what", *names.cpu))
+    cells = cells.drop("events").sort("what", *cell)
+    spans = due(state).join(_spans(state), on=["group", "window"], how="left", maintain_order="left")
+    of_group = spans.group_by("group").agg(windows=pl.len())
+    cells = cells.join(of_group, on="group", maintain_order="left")
+    # So many at a time that memory holds them, and all of one thing in one frame.
+    frame = pl.col("windows").cum_sum() // ROWS
+    cells = cells.with_columns(frame=frame.first().over("what"))
+    parts = cells.partition_by("frame", maintain_order=True, include_key=False)
+    for part in parts or [cells.drop("frame")]:
+        yield (
+            part.drop("windows")
+            .join(spans, on="group")
+            .filter(pl.col("came").fill_null(-EVER) < pl.col("high"), pl.col("went").fill_null(EVER) >= pl.col("low"))
+            .join(counts, on=[*cell, "window"], how="left", nulls_equal=True)
+            .with_columns(pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count"))
+            .pipe(_within_stay, state["ends"])
+            .with_columns(rate_and_bounds())
+            .drop("group", "came", "went", "low", "high")
+        )
+
+
+def _spans(state: State) -> pl.DataFrame:
+    """group, window, b0, e0, b1, e1: the last read before each window and its own last."""
+
+    def before(edge: str) -> pl.Expr:
+        # What was read before a part is in the part before it, where that is there.
+        previous = pl.when(pl.col("previous_b") < pl.col("first_b")).then(f"previous_{edge}")
+        return pl.coalesce(pl.col(f"{edge}1").shift().over("group"), previous, f"first_{edge}")
+
+    return (
+        state["reads"]
+        .sort("group", "window")
+        .join(state["groups"], on="group", how="left", maintain_order="left")
+        .select("group", "window", "b1", "e1", b0=before("b"), e0=before("e"))
+    )
+
+
+def rate_and_bounds() -> list[pl.Expr]:
+    """count / span in Hz: the span between the middles of the two reads, the longest and the shortest possible."""
+    b0, e0, b1, e1 = (pl.col(column) for column in ("b0", "e0", "b1", "e1"))
+    between = (b1 + e1 - b0 - e0) / 2
+
+    def hz(span_ns: pl.Expr) -> pl.Expr:
+        return pl.when(between > 0, span_ns > 0).then(pl.col("count") * 1e9 / span_ns)
+
+    return [hz(between).alias("rate"), hz(e1 - b0).alias("rate_lo"), hz(b1 - e0).alias("rate_hi")]
+
+
+def _within_stay(rows: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
+    """Moves b0 and e0 up to the line's own first read, b1 and e1 down to its last. Brief: no time is left of some."""
+    for sample in STAY:
+        of_line = ends.select("group", **{sample: "sample", f"{sample}_begin": "begin", f"{sample}_end": "end"})
+        rows = rows.join(of_line, on=["group", sample], how="left")
+    later, sooner = pl.col("came_begin") > pl.col("b0"), pl.col("went_begin") < pl.col("b1")
+    moved = rows.with_columns(
+        b0=pl.when(later).then("came_begin").otherwise("b0"),
+        e0=pl.when(later).then("came_end").otherwise("e0"),
+        b1=pl.when(sooner).then("went_begin").otherwise("b1"),
+        e1=pl.when(sooner).then("went_end").otherwise("e1"),
+        changed=(later | sooner).fill_null(value=False),
+    )
+    brief = pl.col("changed") & (pl.col("b1") <= pl.col("b0"))
+    return moved.with_columns(brief=brief).drop("changed", "came_begin", "came_end", "went_begin", "went_end")
+
+
+def sum_of(column: str, but: str | None = None) -> pl.Expr:
+    """The sum of a column, null where one of its values is, or where all rows are to be left out."""
+    left_out = pl.col(but) if but else pl.lit(value=False)
+    known = (pl.col(column).is_not_null() | left_out).all() & ~left_out.all()
+    return pl.when(known).then(pl.col(column).sum()).alias(column)
