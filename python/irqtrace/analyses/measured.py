@@ -19,6 +19,7 @@ __all__ = ["RATES", "STAY", "Named", "measured", "named", "rate_and_bounds", "su
 
 RATES = ("rate", "rate_lo", "rate_hi")
 STAY = ("came", "went")
+EDGES = ("b0", "e0", "b1", "e1")
 EVER = 2**62
 
 ROWS = 1_000_000
@@ -65,9 +66,8 @@ def named(state: State, by: Sequence[str]) -> Named:
 def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.DataFrame]:
     """A row for each cell and window that the line was there in, in frames that each have all of what they tell of.
 
-    There is one at least, be it empty.
-
-    part, what, rec, cpu where it is told apart; window, begin (UTC ns), count, b0, e0, b1, e1, the rates; brief.
+    part, what, rec, cpu where it is told apart; window, begin (UTC ns), count, b0, e0, b1, e1; brief: whether no time
+    is left of it. In the order of what, part, cpu and window. There is one frame at least, be it empty.
     """
     cell = ["part", *names.cpu]
     counts = (
@@ -79,24 +79,30 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
     cells = counts.group_by(cell).agg(events=pl.col("count").sum()).join(names.parts, on="part")
     if not dense:
         cells = cells.filter((pl.col("events").sum() > 0).over("what", *names.cpu))
-    cells = cells.drop("events").sort("what", *cell)
     spans = due(state).join(_spans(state), on=["group", "window"], how="left", maintain_order="left")
-    of_group = spans.group_by("group").agg(windows=pl.len())
-    cells = cells.join(of_group, on="group", maintain_order="left")
+    of_group = spans.group_by("group").agg(windows=pl.len(), soonest=pl.col("high").min())
     # So many at a time that memory holds them, and all of one thing in one frame.
     frame = pl.col("windows").cum_sum() // ROWS
-    cells = cells.with_columns(frame=frame.first().over("what"))
+    cells = (
+        cells.sort("what", *cell)
+        .join(of_group, on="group", maintain_order="left")
+        .join(state["ends"].select("group", came="sample", seen=pl.lit(value=True)), on=["group", "came"], how="left")
+        .sort("what", *cell)
+        .with_columns(frame=frame.first().over("what"))
+        .drop("events", "windows")
+    )
+    always = pl.col("seen").is_null() & pl.col("went").is_null() & (pl.col("came").fill_null(-EVER) < pl.col("soonest"))
     parts = cells.partition_by("frame", maintain_order=True, include_key=False)
-    for part in parts or [cells.drop("frame")]:
+    for part in parts or [cells]:
+        rows = part.join(spans, on="group", maintain_order="left_right")
+        if not part.select(always.all()).item():
+            rows = _within_stay(rows, state["ends"])
+        else:
+            rows = rows.with_columns(brief=pl.lit(value=False))
         yield (
-            part.drop("windows")
-            .join(spans, on="group")
-            .filter(pl.col("came").fill_null(-EVER) < pl.col("high"), pl.col("went").fill_null(EVER) >= pl.col("low"))
-            .join(counts, on=[*cell, "window"], how="left", nulls_equal=True)
+            rows.select(*cell, "what", "rec", "window", "begin", *EDGES, "brief")
+            .join(counts, on=[*cell, "window"], how="left", nulls_equal=True, maintain_order="left")
             .with_columns(pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count"))
-            .pipe(_within_stay, state["ends"])
-            .with_columns(rate_and_bounds())
-            .drop("group", "came", "went", "low", "high")
         )
 
 
@@ -128,20 +134,24 @@ def rate_and_bounds() -> list[pl.Expr]:
 
 
 def _within_stay(rows: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
-    """Moves b0 and e0 up to the line's own first read, b1 and e1 down to its last. Brief: no time is left of some."""
+    """The windows in which the line was there.
+
+    b0 and e0 are moved up to its own first read, b1 and e1 down to its last.
+    """
+    rows = rows.filter(
+        pl.col("came").fill_null(-EVER) < pl.col("high"), pl.col("went").fill_null(EVER) >= pl.col("low")
+    )
     for sample in STAY:
         of_line = ends.select("group", **{sample: "sample", f"{sample}_begin": "begin", f"{sample}_end": "end"})
-        rows = rows.join(of_line, on=["group", sample], how="left")
+        rows = rows.join(of_line, on=["group", sample], how="left", maintain_order="left")
     later, sooner = pl.col("came_begin") > pl.col("b0"), pl.col("went_begin") < pl.col("b1")
-    moved = rows.with_columns(
+    return rows.with_columns(
         b0=pl.when(later).then("came_begin").otherwise("b0"),
         e0=pl.when(later).then("came_end").otherwise("e0"),
         b1=pl.when(sooner).then("went_begin").otherwise("b1"),
         e1=pl.when(sooner).then("went_end").otherwise("e1"),
         changed=(later | sooner).fill_null(value=False),
-    )
-    brief = pl.col("changed") & (pl.col("b1") <= pl.col("b0"))
-    return moved.with_columns(brief=brief).drop("changed", "came_begin", "came_end", "went_begin", "went_end")
+    ).with_columns(brief=pl.col("changed") & (pl.col("b1") <= pl.col("b0")))
 
 
 def sum_of(column: str, but: str | None = None) -> pl.Expr:

@@ -11,7 +11,7 @@ from irqtrace.durations import duration_text
 from irqtrace.schema import ENGINE, KIND, LABEL, TIME
 
 from .counts import every_of, groups_of, machines, reduce_counts
-from .measured import RATES, measured, named, sum_of
+from .measured import RATES, measured, named, rate_and_bounds, sum_of
 from .spread import reduced
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def finish(state: State, by: str | Sequence[str] = DEFAULT_BY, *, dense: bool = 
         frame.select(*key, "count", *RATES)
         if names.is_single and not frame["brief"].any()
         else frame.group_by(key).agg(sums)
-        for frame in measured(state, names, dense=dense)
+        for frame in (rows.with_columns(rate_and_bounds()) for rows in measured(state, names, dense=dense))
     ]
     order = [column for column in by if column not in ("irq", "name", "line", "kind", "engine")]
     return (

@@ -20,7 +20,9 @@ __all__ = ["line_windows", "slowest_ns"]
 
 
 def line_windows(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.DataFrame]:
-    """A row for each window, with a read and some time in it, of each line that is named, a frame for some lines each.
+    """A row for each window, with a read and some time in it, of each line that is named, in frames of whole lines.
+
+    In the order of what, rec and window.
 
     what, rec, window; count; begin and end (UTC ns), between which all of it came; seconds, between the middles of the
     read before and of the last one, as for `rates`. Of several lines together, a window goes from the first of their
@@ -32,8 +34,8 @@ def line_windows(state: State, names: Named, *, dense: bool = False) -> Iterator
     for frame in measured(state, names, dense=dense):
         rows = frame.filter(pl.col("b1").is_not_null(), ~pl.col("brief"))
         if not names.is_single:
-            rows = rows.group_by(key).agg(pl.col("count").sum(), **edges)
-        yield rows.select(*key, "count", begin="b0", end="e1", seconds=seconds).filter(pl.col("seconds") > 0).sort(key)
+            rows = rows.group_by(key).agg(pl.col("count").sum(), **edges).sort(key)
+        yield rows.select(*key, "count", begin="b0", end="e1", seconds=seconds).filter(pl.col("seconds") > 0)
 
 
 def slowest_ns(traces: Sequence[Trace]) -> int:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from irqtrace.analyses.state import NUMBER
+
 from . import ladder, period
 from .chunks import CPUS
 from .seams import point_of
@@ -56,7 +58,7 @@ def over_levels(stretch: Stretch, spans: pl.DataFrame) -> Tables:
         edges = pl.DataFrame({"cell": cell[own], "window": window[own], "count": count[own]})
         found["edges"].append(edges.with_columns(level=pl.lit(level, dtype=pl.Int64)))
     tables = {name: pl.concat(frames) for name, frames in found.items() if frames}
-    known = pl.DataFrame({"point": np.unique(points)}).with_columns(group=pl.lit(stretch.group, dtype=pl.UInt32))
+    known = pl.DataFrame({"point": low + np.flatnonzero(read)}).with_columns(group=pl.lit(stretch.group, dtype=NUMBER))
     kept_points = ladder.points_to_keep(known.with_columns(low=pl.lit(low), high=pl.lit(high)))
     return {"points": kept_points.select("group", "point"), **tables}
 

@@ -50,6 +50,9 @@ OVERTONES = 256
 AROUND = 12
 """Bins on each side of a line that tell the noise there."""
 
+BESIDE = [bin_ for bin_ in range(2 * AROUND + 1) if abs(bin_ - AROUND) > 3]  # noqa: PLR2004 - a line is as wide
+"""Of these, those that the line itself does not reach."""
+
 MIN_STRENGTH = 0.1
 
 MIN_SIGMAS = 6.0
@@ -199,19 +202,19 @@ def _peaks(level: int, segments: int, squares: int, power: NDArray[np.float64]) 
     gain = (HANN.sum() / LENGTH) ** 2 * squares
     inner = power[AROUND:-AROUND]
     above = (inner >= power[AROUND - 1 : -AROUND - 1]) & (inner >= power[AROUND + 1 : len(power) - AROUND + 1])
-    for index in np.flatnonzero(above) + AROUND:
-        at = int(index) + LOWEST - AROUND
-        around = np.concatenate([power[index - AROUND : index - 3], power[index + 4 : index + AROUND + 1]])
-        noise = float(np.median(around)) / (1 - 1 / (3 * segments))
-        before, here, after = (float(value) for value in power[index - 1 : index + 2])
-        if here <= threshold * noise:
-            continue
+    at = np.flatnonzero(above)
+    around = np.lib.stride_tricks.sliding_window_view(power, 2 * AROUND + 1)[at][:, BESIDE]
+    noise_at = np.median(around, axis=1) / (1 - 1 / (3 * segments)) if len(at) else np.empty(0)
+    stands_out = power[at + AROUND] > threshold * noise_at
+    for index, noise in zip((at[stands_out] + AROUND).tolist(), noise_at[stands_out].tolist(), strict=True):
+        before, here, after = power[index - 1 : index + 2].tolist()
+        place = index + LOWEST - AROUND
         low, middle, high = (math.sqrt(max(value - noise, 0.0)) for value in (before, here, after))
         part = 2 * (high - low) / (low + 2 * middle + high)
         # What is lost of a line between two bins, and of one of a period of few windows.
-        loss = float(np.sinc(part) / (1 - part**2) * np.sinc((at + part) / LENGTH))
+        loss = float(np.sinc(part) / (1 - part**2) * np.sinc((place + part) / LENGTH))
         weight = 4.0**level * segments * here / max(noise, here * 1e-6)
-        yield Peak(level, at + part, middle / (math.sqrt(gain) * loss), weight)
+        yield Peak(level, place + part, middle / (math.sqrt(gain) * loss), weight)
 
 
 def _threshold(segments: int) -> float:
