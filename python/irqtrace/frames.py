@@ -14,10 +14,11 @@ from .schema import DELTAS, ENGINE, FLAT, KIND, LINES, SAMPLES
 if TYPE_CHECKING:
     from .meta import Meta
 
-__all__ = ["deltas", "first_of_each_read", "flat_types", "lines", "samples", "with_line"]
+__all__ = ["deltas", "first_of_each_read", "flat_types", "lines", "samples", "telling_columns", "with_line"]
 
 GROUP = ("kind", "engine")
 LINE = ("kind", "engine", "irq", "name")
+TELLING = (("irq",), ("name",), ("irq", "name"), ("kind", "irq", "name"), LINE)
 
 
 def flat_types(table: pl.LazyFrame) -> pl.LazyFrame:
@@ -51,12 +52,18 @@ def with_line(flat: pl.LazyFrame, meta: Meta) -> pl.LazyFrame:
     """The rows of the flat table that have a cell, and a column ``line``: the key into ``lines``."""
     known = lines(meta).select("line", *LINE, "first_sample", "last_sample")
     rows = flat.filter(pl.col("irq").is_not_null())
-    keyed = rows.join(known.lazy(), on=LINE, how="inner", maintain_order="left")
-    if known.select(pl.struct(LINE).is_unique().all()).item():
-        return keyed
+    telling = telling_columns(known)
+    if telling:
+        return rows.join(known.select("line", *telling).lazy(), on=telling, how="inner", maintain_order="left")
     # A line that was freed and taken again is two rows of lines, of which one at most is present at any sample.
     present = pl.col("sample").is_between("first_sample", pl.col("last_sample").fill_null(2**62))
-    return keyed.filter(present)
+    return rows.join(known.lazy(), on=LINE, how="inner", maintain_order="left").filter(present)
+
+
+def telling_columns(known: pl.DataFrame) -> list[str]:
+    """As few of a line's columns as tell these apart, since fewer are faster; none if it takes the time as well."""
+    enough = (names for names in TELLING if not known.select(names).is_duplicated().any())
+    return list(next(enough, ()))
 
 
 def group_literals(kind: str, engine: str) -> dict[str, pl.Expr]:

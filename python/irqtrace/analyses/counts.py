@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from irqtrace.durations import Duration, duration_text, positive_ns
-from irqtrace.frames import GROUP, LINE, first_of_each_read, lines, with_line
+from irqtrace.frames import GROUP, LINE, first_of_each_read, lines, telling_columns, with_line
 from irqtrace.schema import ENGINE, KIND
 
 from .state import NUMBER, Kind, State, Table, state_of
@@ -84,8 +84,6 @@ COUNTS = Kind(
 
 LONG = 64
 """Intervals of a window from which on counts and reads are told in one go: of shorter ones that is too much memory."""
-
-TELLING = (("irq",), ("name",), ("irq", "name"), ("kind", "irq", "name"), LINE)
 
 
 def checked_every(trace: Trace, every: Duration | None) -> int | None:
@@ -268,8 +266,7 @@ def _counts_and_reads(
         "b1": begin.max(),
         "e1": end.max(),
     }
-    # As few columns as tell the lines apart: the fewer, the faster.
-    key = next((list(names) for names in TELLING if not known.select(names).is_duplicated().any()), ["line"])
+    key = telling_columns(known) or ["line"]
     rows = with_line(flat, meta) if key == ["line"] else flat.filter(pl.col("irq").is_not_null())
     counting = rows.group_by(*key, *(["cpu"] if cpus else []), window).agg(
         count=pl.col("delta").sum(), **(edges if at_once else {})

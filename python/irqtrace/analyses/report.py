@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
+
+from irqtrace.files import collect, reading
+from irqtrace.schema import FLAT, LABEL
+from irqtrace.trace import Trace, flat_trace
 
 from . import imbalance, interference, rates
 from .counts import reduce_counts
@@ -18,12 +23,13 @@ from .spread import reduced
 from .storms import storms
 
 if TYPE_CHECKING:
-    from irqtrace.trace import Trace
-
     from .source import Source
     from .state import State
 
 __all__ = ["Report", "report"]
+
+HELD = 5_000_000
+"""Rows of traces that are held in memory, which takes 40 bytes for each."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,18 +80,41 @@ def report(source: Source) -> Report:
     >>> irqtrace.report("t.parquet")  # doctest: +SKIP
     """
     traces = tuple(traces_of(source))
-    counts = reduced(traces, partial(reduce_counts, every=None))
-    fastest = rates.finish(counts).sort("count", descending=True, nulls_last=True, maintain_order=True)
-    shared = imbalance.finish(counts).sort("total", descending=True, nulls_last=True, maintain_order=True)
-    return Report(
-        traces=traces,
-        quality=pl.concat(_quality(trace, several=len(traces) > 1) for trace in traces),
-        rates=fastest,
-        imbalance=shared,
-        jitter=jitter(traces),
-        storms=storms(traces),
-        interference=_interference(counts),
-    )
+    held = _held(traces)
+    # Jitter takes as long as all the others.
+    with ThreadPoolExecutor(1) as beside:
+        regularity = beside.submit(jitter, held)
+        counts = reduced(held, partial(reduce_counts, every=None))
+        fastest = rates.finish(counts).sort("count", descending=True, nulls_last=True, maintain_order=True)
+        shared = imbalance.finish(counts).sort("total", descending=True, nulls_last=True, maintain_order=True)
+        return Report(
+            traces=traces,
+            quality=pl.concat(_quality(trace, several=len(traces) > 1) for trace in held),
+            rates=fastest,
+            imbalance=shared,
+            storms=storms(held),
+            interference=_interference(counts),
+            jitter=regularity.result(),
+        )
+
+
+def _held(traces: tuple[Trace, ...]) -> tuple[Trace, ...]:
+    """The traces in memory if they are small, so that each is read once and not for every analysis."""
+    rows = 0
+    for trace in traces:
+        with reading(trace._path):  # noqa: SLF001 - an analysis knows what a trace is made of
+            rows += trace.scan().select(pl.len()).collect().item()
+        if rows > HELD:
+            return traces
+    return tuple(map(_in_memory, traces))
+
+
+def _in_memory(trace: Trace) -> Trace:
+    meta = trace._meta  # noqa: SLF001 - as above
+    # Constants need no memory.
+    constants = {name: pl.lit(meta["host"][name], dtype=pl.String).cast(LABEL) for name in ("host", "boot")}
+    flat = collect(trace.scan().drop(constants), trace._path).lazy()  # noqa: SLF001 - as above
+    return flat_trace(flat.with_columns(**constants).select(*FLAT), meta, trace._path)  # noqa: SLF001 - as above
 
 
 def _quality(trace: Trace, *, several: bool) -> pl.DataFrame:

@@ -158,11 +158,12 @@ def _size(tables: Tables) -> int:
 def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame) -> tuple[Tables, pl.DataFrame]:
     """The tables of one stretch, and its gaps."""
     spans = presence(meta, stretch)
-    found = gaps.gaps_of(stretch.rows, returns)
+    placed = gaps.placed(stretch.rows, returns)
+    found = gaps.gaps_of(placed)
     tables = {
         "spans": spans.select("line", "base", "last"),
         "cells": gaps.cells(stretch.rows).join(gaps.moments(found), on="cell", how="left"),
-        "ends": gaps.ends(stretch.rows, spans.select("line", "base"), returns),
+        "ends": gaps.ends(placed, spans.select("line", "base")),
         "histogram": gaps.histogram(found),
     }
     return tables | over_levels(stretch, spans), found

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from irqtrace.analyses.state import NUMBER
 from irqtrace.frames import GROUP, lines, with_line
+from irqtrace.schema import ENGINE, KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -51,46 +53,61 @@ def cell_of(line: pl.Expr, cpu: pl.Expr) -> pl.Expr:
 def stretches(trace: Trace, rows: int = ROWS) -> Iterator[Stretch]:
     """The trace in parts of about so many rows; a group's parts follow one another without a gap."""
     meta: Meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
+    numbers = {(group["kind"], group["engine"]): at for at, group in enumerate(meta["groups"])}
     before = {
-        (read["kind"], read["engine"]): (read["sample"], read["time_ns"], read["time_ns"] + read["read_ns"])
+        numbers[read["kind"], read["engine"]]: (read["sample"], read["time_ns"], read["time_ns"] + read["read_ns"])
         for read in meta["previous"]
+        if (read["kind"], read["engine"]) in numbers
     }
+    groups = pl.DataFrame(
+        [(at, group["kind"], group["engine"]) for at, group in enumerate(meta["groups"])],
+        schema={"group": NUMBER, "kind": KIND, "engine": ENGINE},
+        orient="row",
+    )
     for chunk in _whole_reads(trace, rows):
         first = pl.any_horizontal(pl.col(column).ne_missing(pl.col(column).shift()) for column in _READ)
         chunk_ = chunk.with_columns(first=first, read=first.cum_sum() - 1)
-        reads = chunk_.filter("first").select(*_READ, "begin", "end")
-        grown = with_line(chunk_.filter(pl.col("delta") > 0).lazy(), meta).select(
-            "line", "read", "sample", "delta", cell=cell_of(pl.col("line"), pl.col("cpu"))
-        )
-        counted = grown.collect().sort("cell", maintain_order=True)
+        reads = chunk_.filter("first").select(*_READ, "begin", "end").join(groups, on=GROUP, maintain_order="left")
+        counted = _with_times(_grown(chunk_, meta), reads, before)
         for at, group in enumerate(meta["groups"]):
-            key = (group["kind"], group["engine"])
-            known = before.get(key)
-            own = reads.with_row_index("read").filter(kind=key[0], engine=key[1])
+            own = reads.filter(group=at)
             if own.is_empty():
                 continue
+            known = before.get(at)
             yield Stretch(
                 at,
                 group["every"],
                 known[0] if known else None,
                 own["sample"].to_numpy(),
-                _with_times(counted, own, known),
+                counted.filter(group=at).drop("group"),
             )
             last = own.row(-1, named=True)
-            before[key] = (last["sample"], last["begin"], last["end"])
+            before[at] = (last["sample"], last["begin"], last["end"])
 
 
-def _with_times(counted: pl.DataFrame, reads: pl.DataFrame, known: tuple[int, int, int] | None) -> pl.DataFrame:
-    """The rows of these reads, with the times in which they grew."""
+def _grown(chunk: pl.DataFrame, meta: Meta) -> pl.DataFrame:
+    """line, read, sample, delta, cell: the cells that grew, by cell and time."""
+    grown = with_line(chunk.filter(pl.col("delta") > 0).lazy(), meta)
+    cell = cell_of(pl.col("line"), pl.col("cpu"))
+    return grown.select("line", "read", "sample", "delta", cell=cell).collect().sort("cell", maintain_order=True)
+
+
+def _with_times(counted: pl.DataFrame, reads: pl.DataFrame, before: Mapping[int, tuple[int, int, int]]) -> pl.DataFrame:
+    """The rows with their group, and the times in which they grew: since the read before, of which some are known."""
+    known = pl.DataFrame(
+        [(group, begin, (begin + end) // 2) for group, (_, begin, end) in before.items()],
+        schema={"group": NUMBER, "known_begin": pl.Int64(), "known_middle": pl.Int64()},
+        orient="row",
+    )
     middle = (pl.col("begin") + pl.col("end")) // 2
-    times = reads.select(
-        "read",
-        low_ns=pl.col("begin").shift(fill_value=known[1] if known else None),
+    times = reads.join(known, on="group", how="left", maintain_order="left").select(
+        "group",
+        low_ns=pl.coalesce(pl.col("begin").shift().over("group"), "known_begin"),
         high_ns="end",
-        from_ns=middle.shift(fill_value=(known[1] + known[2]) // 2 if known else None),
+        from_ns=pl.coalesce(middle.shift().over("group"), "known_middle"),
         to_ns=middle,
     )
-    return counted.join(times, on="read", maintain_order="left").drop("read")
+    return counted.drop("read").with_columns(column.gather(counted["read"]) for column in times)
 
 
 def _whole_reads(trace: Trace, rows: int) -> Iterator[pl.DataFrame]:

@@ -13,15 +13,40 @@ import polars as pl
 from .chunks import CPUS
 from .histogram import bucket_of
 
-__all__ = ["cells", "ends", "gaps_of", "histogram", "moments", "seam_gaps"]
+__all__ = ["cells", "ends", "gaps_of", "histogram", "moments", "placed", "seam_gaps"]
 
 
-def gaps_of(rows: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
-    """cell, gap_ns, n: the gaps of a stretch; events that fell into one read share a row.
+def placed(rows: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
+    """line, cell, delta, first_ns, last_ns, step_ns: where the events of each read of a stretch are placed.
 
     ``returns`` (cell, sample) are the reads that saw a cell again after an absence: nothing is known of that time.
+    returned is the last of these before the read: two events with the same have no absence between them.
     """
-    placed = _placed(rows, returns)
+    step = (pl.col("to_ns") - pl.col("from_ns")) // pl.col("delta")
+    first = pl.col("from_ns") + step // 2
+    found = rows.filter(pl.col("from_ns").is_not_null()).select(
+        "line",
+        "cell",
+        "sample",
+        "delta",
+        step_ns=step,
+        first_ns=first,
+        last_ns=first + (pl.col("delta") - 1) * step,
+    )
+    if returns.is_empty():
+        return found.with_columns(returned=pl.lit(None, dtype=pl.Int64))
+    return found.join_asof(
+        returns.rename({"sample": "returned"}).sort("cell", "returned"),
+        left_on="sample",
+        right_on="returned",
+        by="cell",
+        coalesce=False,
+        check_sortedness=False,
+    )
+
+
+def gaps_of(placed: pl.DataFrame) -> pl.DataFrame:
+    """cell, gap_ns, n: the gaps of a stretch; events that fell into one read share a row."""
     follows = (pl.col("cell") == pl.col("cell").shift()) & pl.col("returned").eq_missing(pl.col("returned").shift())
     between = placed.select("cell", gap_ns=pl.col("first_ns") - pl.col("last_ns").shift(), n=1, follows=follows)
     within = placed.filter(pl.col("delta") > 1).select("cell", gap_ns="step_ns", n=pl.col("delta") - 1)
@@ -30,14 +55,13 @@ def gaps_of(rows: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def ends(rows: pl.DataFrame, spans: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
+def ends(placed: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """cell, base, first_ns, last_ns: the first and the last event of each cell, with the base of its line's span.
 
     first_ns is null where the cell was away since the base: no gap can reach to what came before.
     """
     return (
-        _placed(rows, returns)
-        .group_by("cell", maintain_order=True)
+        placed.group_by("cell", maintain_order=True)
         .agg(
             pl.col("line").first(),
             pl.col("first_ns").first(),
@@ -97,29 +121,3 @@ def seam_gaps(ends: pl.DataFrame, runs: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     )
     joined = sorted_.group_by(in_run, maintain_order=True).agg(pl.col("first_ns").first(), pl.col("last_ns").last())
     return between.drop_nulls(), joined.rename({"run": "base"})
-
-
-def _placed(rows: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
-    """line, cell, delta, first_ns, last_ns, step_ns: where the events of each read are placed; returned as below."""
-    step = (pl.col("to_ns") - pl.col("from_ns")) // pl.col("delta")
-    first = pl.col("from_ns") + step // 2
-    placed = rows.filter(pl.col("from_ns").is_not_null()).select(
-        "line",
-        "cell",
-        "sample",
-        "delta",
-        step_ns=step,
-        first_ns=first,
-        last_ns=first + (pl.col("delta") - 1) * step,
-    )
-    if returns.is_empty():
-        return placed.with_columns(returned=pl.lit(None, dtype=pl.Int64))
-    # The last return of the cell before the read: two events with the same have no absence between them.
-    return placed.join_asof(
-        returns.rename({"sample": "returned"}).sort("cell", "returned"),
-        left_on="sample",
-        right_on="returned",
-        by="cell",
-        coalesce=False,
-        check_sortedness=False,
-    )

@@ -40,12 +40,14 @@ def over_levels(stretch: Stretch, spans: pl.DataFrame) -> Tables:
         rows.select(point_of(pl.col("sample"), every) - 1).to_series().to_numpy(),
         rows["delta"].to_numpy(),
     )
-    found: dict[str, list[pl.DataFrame]] = {name: [] for name in ("windows", "ladder", "edges", "segments", "spectrum")}
+    found: dict[str, list[pl.DataFrame]] = {name: [] for name in ("ladder", "edges", "segments", "spectrum")}
+    reaches = of_line.select("low", "high").unique().rows()
+    counted: list[tuple[int, ...]] = []
     for level, (cell, window, count) in ladder.cascade(counts):
         windows = ladder.Windows(level, read, low)
         line = cell // CPUS
         reach = (low_of[line], high_of[line])
-        found["windows"].append(_windows_of_lines(level, windows, of_line))
+        counted += [(low_, high_, level, *windows.count(low_, high_)) for low_, high_ in reaches]
         if not len(cell):
             continue
         found["ladder"].append(ladder.windows_of(level, (cell, window, count), windows, *reach))
@@ -58,19 +60,17 @@ def over_levels(stretch: Stretch, spans: pl.DataFrame) -> Tables:
         edges = pl.DataFrame({"cell": cell[own], "window": window[own], "count": count[own]})
         found["edges"].append(edges.with_columns(level=pl.lit(level, dtype=pl.Int64)))
     tables = {name: pl.concat(frames) for name, frames in found.items() if frames}
+    tables["windows"] = _windows_of_lines(of_line, counted)
     known = pl.DataFrame({"point": low + np.flatnonzero(read)}).with_columns(group=pl.lit(stretch.group, dtype=NUMBER))
     kept_points = ladder.points_to_keep(known.with_columns(low=pl.lit(low), high=pl.lit(high)))
     return {"points": kept_points.select("group", "point"), **tables}
 
 
-def _windows_of_lines(level: int, windows: ladder.Windows, of_line: pl.DataFrame) -> pl.DataFrame:
-    """line, level, windows, pairs."""
-    distinct = of_line.select("low", "high").unique()
-    counted = [(low, high, *windows.count(low, high)) for low, high in distinct.iter_rows()]
-    schema = {"low": pl.Int64(), "high": pl.Int64(), "windows": pl.Int64(), "pairs": pl.Int64()}
-    return of_line.join(pl.DataFrame(counted, schema=schema, orient="row"), on=["low", "high"]).select(
-        "line", pl.lit(level, dtype=pl.Int64).alias("level"), "windows", "pairs"
-    )
+def _windows_of_lines(of_line: pl.DataFrame, counted: list[tuple[int, ...]]) -> pl.DataFrame:
+    """line, level, windows, pairs: of what was counted of those there from low to high (low, high, level, …)."""
+    schema = dict.fromkeys(("low", "high", "level", "windows", "pairs"), pl.Int64())
+    of_reach = pl.DataFrame(counted, schema=schema, orient="row")
+    return of_line.join(of_reach, on=["low", "high"]).select("line", "level", "windows", "pairs")
 
 
 def pruned(tables: Tables, known: pl.DataFrame) -> Tables:
