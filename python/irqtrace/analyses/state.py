@@ -63,7 +63,11 @@ class Table:
         ways = [getattr(pl.col(name), way)() for name, (_, way) in self.values.items()]
         if not self.keys:
             return rows.select(*ways)
-        return rows.group_by(*self.keys, maintain_order=True).agg(*ways, *map(_moments, self.moments)).pipe(_unnested)
+        # Sums of fractions depend on the order of what is added up.
+        ordered = bool(self.moments) or any(dtype == pl.Float64() for dtype, _ in self.values.values())
+        return (
+            rows.group_by(*self.keys, maintain_order=ordered).agg(*ways, *map(_moments, self.moments)).pipe(_unnested)
+        )
 
 
 def _moments(name: str) -> pl.Expr:

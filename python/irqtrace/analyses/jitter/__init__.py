@@ -33,6 +33,8 @@ __all__ = ["finish", "jitter", "reduce"]
 MOST_GAPS = 20_000_000
 """Rows of gaps that are kept for exact quantiles: about half a GB."""
 
+_NO_GAPS = pl.DataFrame(schema={"cell": pl.Int64, "gap_ns": pl.Int64, "n": pl.Int64})
+
 EDGES = ("spans", "points", "ends", "edges")
 """The tables of a state that say what is at its edges; the others are sums."""
 
@@ -112,8 +114,8 @@ def reduce(trace: Trace, *, rows: int = ROWS) -> State:
 def finish(state: State) -> pl.DataFrame:
     """The jitter of a state, as `jitter` has it."""
     known, tables = coded(state)
-    _, added, _ = _over_seams(tables, known)
-    return answer(joined(tables, added), known, machines(state))
+    _, added, between = _over_seams(tables, known)
+    return answer(joined(tables, added, {"histogram": gaps.histogram(between)}), known, machines(state))
 
 
 def _of_one(trace: Trace) -> pl.DataFrame:
@@ -131,7 +133,7 @@ def _reduced(trace: Trace, rows: int, most_gaps: int) -> tuple[Tables, pl.DataFr
     edges = {name: table for name, table in empty.items() if name in EDGES}
     sums = {name: table for name, table in empty.items() if name not in EDGES}
     waiting: list[Tables] = []
-    kept: list[pl.DataFrame] | None = [pl.DataFrame(schema={"cell": pl.Int64, "gap_ns": pl.Int64, "n": pl.Int64})]
+    kept = _Gaps(most_gaps)
     reads: dict[int, tuple[int, int]] = {}
     for stretch in stretches(trace, rows):
         first, _ = reads.get(stretch.group, (int(stretch.reads[0]), 0))
@@ -139,16 +141,34 @@ def _reduced(trace: Trace, rows: int, most_gaps: int) -> tuple[Tables, pl.DataFr
         part, found = _measured(stretch, meta, back.filter(pl.col("sample") > first).select("cell", "sample"))
         edges, added, between = _over_seams(joined(edges, part), known)
         edges = pruned(edges, known)
-        waiting += [part, added]
+        waiting += [part, added, *kept.take(found, between)]
         # Sums are joined when there are as many new rows as old ones: each row is then joined a few times, not always.
         if sum(map(_size, waiting)) > max(_size(sums), WAITING):
             sums, waiting = joined(sums, *waiting), []
-        if kept is not None:
-            kept += [found, between]
-            if sum(map(len, kept)) > most_gaps:
-                kept = None
     tables = joined(sums, *waiting) | edges
-    return with_absences(tables, meta, back, reads), None if kept is None else pl.concat(kept)
+    return with_absences(tables, meta, back, reads), kept.all()
+
+
+class _Gaps:
+    """Gaps that are kept as they are while they are no more than given, and from then on by their histogram."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: list[pl.DataFrame] | None = [_NO_GAPS]
+
+    def take(self, *gaps_: pl.DataFrame) -> list[Tables]:
+        """Takes more of them, and gives what is to be joined to the sums."""
+        if self._kept is None:
+            return [{"histogram": gaps.histogram(found)} for found in gaps_]
+        self._kept += gaps_
+        if sum(map(len, self._kept)) <= self._most:
+            return []
+        kept, self._kept = self._kept, None
+        return self.take(*kept)
+
+    def all(self) -> pl.DataFrame | None:
+        """The gaps, if they are kept."""
+        return None if self._kept is None else pl.concat(self._kept)
 
 
 def _size(tables: Tables) -> int:
@@ -164,7 +184,6 @@ def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame) -> tuple[Tabl
         "spans": spans.select("line", "base", "last"),
         "cells": gaps.cells(stretch.rows).join(gaps.moments(found), on="cell", how="left"),
         "ends": gaps.ends(placed, spans.select("line", "base")),
-        "histogram": gaps.histogram(found),
     }
     return tables | over_levels(stretch, spans), found
 
@@ -182,7 +201,6 @@ def _over_seams(tables: Tables, known: pl.DataFrame) -> tuple[Tables, Tables, pl
     segments, spectrum = period.new_segments(runs, tables["edges"])
     added = {
         "cells": gaps.moments(between),
-        "histogram": gaps.histogram(between),
         "windows": windows,
         "ladder": ladder_,
         "segments": segments,
