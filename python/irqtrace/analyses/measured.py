@@ -70,40 +70,49 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
     is left of it. In the order of what, part, cpu and window. There is one frame at least, be it empty.
     """
     cell = ["part", *names.cpu]
-    counts = (
-        state["counts"]
-        .select(names.of_line.gather(state["counts"]["line"]).alias("part"), *names.cpu, "window", "count")
-        .group_by(*cell, "window")
-        .agg(pl.col("count").sum())
-    )
+    counts = _of_parts(state, names)
     cells = counts.group_by(cell).agg(events=pl.col("count").sum()).join(names.parts, on="part")
     if not dense:
         cells = cells.filter((pl.col("events").sum() > 0).over("what", *names.cpu))
     spans = due(state).join(_spans(state), on=["group", "window"], how="left", maintain_order="left")
     of_group = spans.group_by("group").agg(windows=pl.len(), soonest=pl.col("high").min())
+    seen_first = state["ends"].select("group", came="sample", seen=pl.lit(value=True))
     # So many at a time that memory holds them, and all of one thing in one frame.
-    frame = pl.col("windows").cum_sum() // ROWS
     cells = (
-        cells.sort("what", *cell)
-        .join(of_group, on="group", maintain_order="left")
-        .join(state["ends"].select("group", came="sample", seen=pl.lit(value=True)), on=["group", "came"], how="left")
+        cells.join(of_group, on="group")
+        .join(seen_first, on=["group", "came"], how="left")
         .sort("what", *cell)
-        .with_columns(frame=frame.first().over("what"))
-        .drop("events", "windows")
+        .with_columns(frame=pl.col("windows").cum_sum() // ROWS)
+        .with_columns(pl.col("frame").first().over("what"))
     )
+    of_frames = counts.join(cells.select("part", "frame").unique(), on="part").partition_by(
+        "frame", as_dict=True, include_key=False
+    )
+    nothing = counts.clear()
+    del counts
     always = pl.col("seen").is_null() & pl.col("went").is_null() & (pl.col("came").fill_null(-EVER) < pl.col("soonest"))
-    parts = cells.partition_by("frame", maintain_order=True, include_key=False)
-    for part in parts or [cells]:
-        rows = part.join(spans, on="group", maintain_order="left_right")
-        if not part.select(always.all()).item():
-            rows = _within_stay(rows, state["ends"])
-        else:
+    for number, own in cells.partition_by("frame", maintain_order=True, as_dict=True).items() or [((), cells)]:
+        rows = own.drop("events", "windows", "soonest", "seen").join(spans, on="group", maintain_order="left_right")
+        if own.select(always.all()).item():
             rows = rows.with_columns(brief=pl.lit(value=False))
-        yield (
-            rows.select(*cell, "what", "rec", "window", "begin", *EDGES, "brief")
-            .join(counts, on=[*cell, "window"], how="left", nulls_equal=True, maintain_order="left")
-            .with_columns(pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count"))
+        else:
+            rows = _within_stay(rows, state["ends"])
+        counted = rows.select(*cell, "what", "rec", "window", "begin", *EDGES, "brief").join(
+            of_frames.pop(number, nothing), on=[*cell, "window"], how="left", nulls_equal=True, maintain_order="left"
         )
+        yield counted.with_columns(
+            pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count")
+        )
+
+
+def _of_parts(state: State, names: Named) -> pl.DataFrame:
+    """part, cpu where it is told apart, window, count: what each part counted in each window."""
+    lines = state["counts"]["line"]
+    counts = state["counts"].select(names.of_line.gather(lines).alias("part"), *names.cpu, "window", "count")
+    told = bool(names.cpu) or state["counts"]["cpu"].null_count() == len(lines)
+    if told and len(names.parts) == len(names.of_line):
+        return counts
+    return counts.group_by("part", *names.cpu, "window").agg(pl.col("count").sum())
 
 
 def _spans(state: State) -> pl.DataFrame:
