@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 import irqtrace
 from counted import counted_trace
 from irqtrace.analyses import interference, rates
-from irqtrace.analyses.counts import reduce_counts
+from irqtrace.analyses.counting import reduce_counts
 from irqtrace.analyses.state import merge
 from irqtrace.trace import flat_trace
 from made import MadeLine, MadeRead, MadeTrace, small_trace

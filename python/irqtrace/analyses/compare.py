@@ -11,7 +11,7 @@ import polars as pl
 from irqtrace.durations import duration_text
 from irqtrace.schema import KIND, LABEL
 
-from .counts import reduce_counts
+from .counting import reduce_counts
 from .measured import named
 from .moved import moved, of_window
 from .ratio import SIDES, ratios

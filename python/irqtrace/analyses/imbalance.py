@@ -10,7 +10,8 @@ import polars as pl
 
 from irqtrace.schema import KIND, LABEL, TIME
 
-from .counts import due, machines, reduce_counts
+from .counting import reduce_counts
+from .counts import due, machines
 from .measured import named
 from .spread import reduced
 from .state import NUMBER

@@ -10,7 +10,8 @@ import polars as pl
 
 from irqtrace.schema import KIND, LABEL
 
-from .counts import lines_of, machines, reduce_counts
+from .counting import reduce_counts
+from .counts import lines_of, machines
 from .measured import RATES, measured, named, rate_and_bounds, sum_of
 from .spread import reduced
 

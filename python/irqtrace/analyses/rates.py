@@ -10,7 +10,8 @@ import polars as pl
 from irqtrace.durations import duration_text
 from irqtrace.schema import ENGINE, KIND, LABEL, TIME
 
-from .counts import every_of, groups_of, machines, reduce_counts
+from .counting import reduce_counts
+from .counts import every_of, groups_of, machines
 from .measured import RATES, measured, named, rate_and_bounds, sum_of
 from .spread import reduced
 

@@ -15,7 +15,7 @@ from irqtrace.schema import FLAT, LABEL
 from irqtrace.trace import Trace, flat_trace
 
 from . import imbalance, interference, rates
-from .counts import reduce_counts
+from .counting import reduce_counts
 from .jitter import jitter
 from .quality import quality
 from .source import traces_of

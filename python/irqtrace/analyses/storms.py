@@ -11,7 +11,8 @@ import polars as pl
 from irqtrace.durations import duration_text
 from irqtrace.schema import KIND, LABEL, TIME
 
-from .counts import every_of, machines, reduce_counts
+from .counting import reduce_counts
+from .counts import every_of, machines
 from .measured import named
 from .source import traces_of
 from .spread import reduced
