@@ -9,7 +9,7 @@ RUST := $(shell find rust -name target -prune -o -name '*.rs' -print -o -name Ca
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build record test test-rust test-python test-spark lint format bench bench-tools fuzz clean
+.PHONY: build record test test-rust test-python test-spark test-engines lint format bench bench-tools fuzz clean
 
 build: .venv/built
 
@@ -33,6 +33,10 @@ test-spark: build .venv/spark
 	@command -v java >/dev/null || { echo "make test-spark wants Java: apt-get install openjdk-17-jre-headless"; exit 1; }
 	PYSPARK_PYTHON=$(abspath $(BIN))/python $(BIN)/pytest tests/spark.py \
 		-W "ignore:PySpark does not yet fully support pandas:FutureWarning" -W ignore::ResourceWarning
+
+# On real engines: Ray and Dask, on this machine.
+test-engines: build .venv/engines
+	$(BIN)/pytest tests/engines.py
 
 lint: build
 	$(CARGO) fmt --all --check
@@ -77,8 +81,8 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
 	touch $@
 
-.venv/spark: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group spark
+.venv/spark .venv/engines: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group $(@F)
 	touch $@
 
 .venv/built: .venv/installed $(RUST)

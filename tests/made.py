@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from irqtrace.schema import FLAT_ARROW
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 KIND_ORDER = ("irq", "arch", "softirq")
@@ -137,6 +139,20 @@ class MadeTrace:
         rows = self.rows()
         columns = [_array([row[at] for row in rows], field.type) for at, field in enumerate(FLAT_ARROW)]
         return pa.Table.from_arrays(columns, schema=FLAT_ARROW)
+
+    def cells(self) -> Iterator[tuple[MadeRead, tuple[MadeLine, int | None], int]]:
+        """Every growth that was read: when, of what line on what CPU, and how much."""
+        lines = {line.line: line for line in self.lines}
+        for read in self.reads:
+            for (line, cpu), delta in read.deltas.items():
+                yield read, (lines[line], cpu), delta
+
+    def sums(self) -> dict[tuple[str, int | None], int]:
+        """What each name counted on each CPU."""
+        sums: Counter[tuple[str, int | None]] = Counter()
+        for _, (line, cpu), delta in self.cells():
+            sums[line.name, cpu] += delta
+        return dict(sums)
 
     def save(self, path: Path) -> Path:
         """Writes the file."""

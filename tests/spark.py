@@ -9,6 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from pyspark.sql import SparkSession
 
+from documented import block, ran
 from irqtrace.analyses import imbalance, rates
 from irqtrace.analyses.engines import Spark
 from irqtrace.analyses.spread import map_files
@@ -46,3 +47,15 @@ def test_an_unreadable_file_on_spark_is_named_and_the_others_are_done(session: A
     with pytest.warns(IrqtraceWarning, match=r"b\.parquet: no trace.*left out"):
         state = map_files(tmp_path, rates.reduce, Spark(session))
     assert rates.finish(state)["count"].sum() > 0
+
+
+def test_the_page_s_code_for_spark_sums_each_line_and_cpu(session: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    made = small_trace(samples=400)
+    # Spark's working folder is the one that it was started in.
+    path = made.save(tmp_path / "t.parquet")
+    code = block("docs/analysis.md", "nanosAsLong").replace("t.parquet", str(path))
+    (sums,) = (value for value in ran(code, {"spark": session}) if value is not None)
+    try:
+        assert {(row["name"], row["cpu"]): row["sum(delta)"] for row in sums.collect()} == made.sums()
+    finally:
+        session.conf.unset("spark.sql.legacy.parquet.nanosAsLong")
