@@ -59,3 +59,8 @@ def test_the_page_s_code_for_spark_sums_each_line_and_cpu(session: Any, tmp_path
         assert {(row["name"], row["cpu"]): row["sum(delta)"] for row in sums.collect()} == made.sums()
     finally:
         session.conf.unset("spark.sql.legacy.parquet.nanosAsLong")
+
+
+def test_files_that_are_not_there_are_the_same_error_as_without_spark(session: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    with pytest.raises(FileNotFoundError, match=r"a\.parquet"):
+        map_files([tmp_path / "a.parquet", tmp_path / "b.parquet"], rates.reduce, Spark(session))

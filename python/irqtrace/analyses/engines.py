@@ -5,11 +5,10 @@ Dask needs nothing of ours: ``map_files(files, reduce, client.get_executor())``.
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-
-from irqtrace.errors import TraceFormatError
 
 from .state import State
 from .stored import pack, unpack
@@ -35,7 +34,7 @@ class Spark:
         self._session = session
 
     def map(self, function: Callable[..., Answer], paths: list[str], reduces: list[Any]) -> list[Answer]:
-        """What the function answers for each path, in their order."""
+        """What the function answers for each path, in their order. The reduction is the same for all."""
         reduce = reduces[0]
 
         def answered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -45,9 +44,9 @@ class Spark:
 
         rows = self._session.createDataFrame(list(enumerate(paths)), "at long, path string")
         tasks = rows.repartitionByRange(len(paths), "at")
-        answers = tasks.mapInArrow(answered, "at long, state binary, problem string").collect()
+        answers = tasks.mapInArrow(answered, "at long, state binary, problem binary").collect()
         return [
-            TraceFormatError(row.problem) if row.state is None else unpack(bytes(row.state))
+            pickle.loads(bytes(row.problem)) if row.state is None else unpack(bytes(row.state))  # noqa: S301 - our own
             for row in sorted(answers, key=lambda row: row.at)
         ]
 
@@ -65,10 +64,10 @@ class Ray:
 
 
 def _row(at: int, answer: Answer) -> pa.RecordBatch:
-    state, problem = (pack(answer), None) if isinstance(answer, State) else (None, str(answer))
+    state, problem = (pack(answer), None) if isinstance(answer, State) else (None, pickle.dumps(answer))
     columns = {
         "at": pa.array([at], pa.int64()),
         "state": pa.array([state], pa.binary()),
-        "problem": pa.array([problem], pa.string()),
+        "problem": pa.array([problem], pa.binary()),
     }
     return pa.RecordBatch.from_pydict(columns)
