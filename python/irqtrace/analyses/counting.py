@@ -13,6 +13,7 @@ from irqtrace.schema import ENGINE, KIND
 
 from .counts import COUNTS
 from .packed import Packed
+from .reads import Grid, first_reads, last_reads
 from .state import state_of
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["reduce_counts"]
 
-LONG = 64
-"""Intervals of a window from which on counts and reads are told in one go: of shorter ones that is too much memory."""
-
 
 def checked_every(trace: Trace, every: Duration | None) -> int | None:
     """The length of a window in ns; None for the whole.
@@ -38,7 +36,8 @@ def checked_every(trace: Trace, every: Duration | None) -> int | None:
     if every is None:
         return None
     every_ns = positive_ns(every, "every")
-    fastest = _fastest_ns(trace)
+    info = trace.info
+    fastest = min((group.interval_ns for group in info.groups), default=info.interval_ns)
     if every_ns < fastest:
         raise ValueError(
             f"every {duration_text(every_ns)} is shorter than the interval, which leaves windows without a read; "
@@ -48,33 +47,36 @@ def checked_every(trace: Trace, every: Duration | None) -> int | None:
 
 
 def reduce_counts(
-    trace: Trace, every: Duration | None = None, *, cpus: bool = True, windows: Iterable[int] | None = None
+    trace: Trace,
+    every: Duration | None = None,
+    *,
+    cpus: bool = True,
+    only: Iterable[int] | None = None,
+    windows: Iterable[int] | None = None,
 ) -> State:
     """The state of one trace.
 
-    Without ``cpus`` they are not told apart, which makes less work; ``windows`` are the only ones to count in.
+    Without ``cpus`` they are not told apart, which makes less work. For a part of the counts: ``only`` are the CPUs
+    that are wanted; ``windows`` are those to count in, and then there are no reads.
     """
     every_ns = checked_every(trace, every)
     flat, meta, info = trace.scan(), trace._meta, trace.info  # noqa: SLF001 - an analysis knows what a trace is made of
-    groups = _groups(meta)
-    known = lines(meta).join(groups.select("group", *GROUP), on=GROUP, maintain_order="left")
     first, after = ((ns - info.t0_ns) // info.interval_ns for ns in (info.begin_ns, info.end_ns))
-    window = _window(meta["interval_ns"], every_ns)
-    if windows is not None:
-        flat = flat.filter(window.is_in(list(windows)))
-    counts, reads = _counts_and_reads(
-        flat,
-        known,
-        groups,
-        meta,
-        window,
-        _windows(first, after, meta["interval_ns"], every_ns),
-        cpus=cpus,
-        at_once=every_ns is None or every_ns >= LONG * _fastest_ns(trace),
-    )
-    ends_of_reads = reads.group_by("group").agg(pl.col("first_read").min(), pl.col("last_read").max())
-    stays = known.select("line", "group", "irq", "name", came="first_sample", went="last_sample").join(
-        ends_of_reads, on="group", how="left", maintain_order="left"
+    grid = Grid(info.interval_ns, every_ns, first, after)
+    groups = _groups(meta)
+    if windows is None:
+        groups = groups.join(first_reads(flat, groups, grid), on="group", how="left", maintain_order="left")
+        reads = last_reads(flat, groups, grid)
+    else:
+        flat = flat.filter(grid.window(pl.col("sample")).is_in(list(windows)))
+        groups = groups.with_columns(first_read=None, first_b=None, first_e=None)
+        reads = pl.DataFrame(schema=COUNTS.tables["reads"].schema)
+    known = lines(meta).join(groups.select("group", *GROUP), on=GROUP, maintain_order="left")
+    counts = _counts(flat, known, meta, grid, cpus=cpus, only=only)
+    stays = (
+        known.select("line", "group", "irq", "name", came="first_sample", went="last_sample")
+        .join(groups.select("group", "first_read"), on="group", maintain_order="left")
+        .join(reads.group_by("group").agg(pl.col("last_read").max()), on="group", how="left", maintain_order="left")
     )
     recording = {
         "rec": 0,
@@ -98,24 +100,6 @@ def reduce_counts(
     return state_of(COUNTS, {"every_ns": every_ns}, tables)
 
 
-def _fastest_ns(trace: Trace) -> int:
-    return min((group.interval_ns for group in trace.info.groups), default=trace.info.interval_ns)
-
-
-def _window(interval_ns: int, every_ns: int | None) -> pl.Expr:
-    """The window of a row."""
-    if every_ns is None:
-        return pl.lit(0, dtype=pl.Int64).alias("window")
-    return (pl.col("sample") * interval_ns // every_ns).alias("window")
-
-
-def _windows(first: int, after: int, interval_ns: int, every_ns: int | None) -> tuple[int, int]:
-    """The windows of the first and the last of these samples."""
-    if every_ns is None:
-        return 0, 0
-    return first * interval_ns // every_ns, max(after - 1, first) * interval_ns // every_ns
-
-
 def _groups(meta: Meta) -> pl.DataFrame:
     """The groups, and the last read of each before the trace."""
     previous = {
@@ -130,48 +114,22 @@ def _groups(meta: Meta) -> pl.DataFrame:
         for number, group in enumerate(meta["groups"])
     ]
     schema = {**COUNTS.tables["groups"].schema, "previous": pl.Int64(), "kind": KIND, "engine": ENGINE}
+    del schema["first_b"], schema["first_e"]
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _counts_and_reads(
-    flat: pl.LazyFrame,
-    known: pl.DataFrame,
-    groups: pl.DataFrame,
-    meta: Meta,
-    window: pl.Expr,
-    windows: tuple[int, int],
-    *,
-    cpus: bool,
-    at_once: bool,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What each cell counted in each window, and the reads of these. Each read has a row, be it one without a line."""
-    begin = pl.col("time").dt.epoch("ns")
-    end = begin + pl.col("read_ns")
-    edges = {
-        "first_read": pl.col("sample").min(),
-        "first_b": begin.min(),
-        "first_e": end.min(),
-        "last_read": pl.col("sample").max(),
-        "b1": begin.max(),
-        "e1": end.max(),
-    }
+def _counts(
+    flat: pl.LazyFrame, known: pl.DataFrame, meta: Meta, grid: Grid, *, cpus: bool, only: Iterable[int] | None
+) -> pl.DataFrame:
+    """line, cpu, window, count: what each cell counted in each window."""
+    if only is not None:
+        flat = flat.filter(pl.col("cpu").is_in(list(only)))
     telling = telling_columns(known)
     rows = flat.filter(pl.col("irq").is_not_null()) if telling else with_line(flat, meta)
-    key = Packed(known, telling or ["line"], window, windows, cpus=cpus)
-    counting = rows.group_by(key.columns).agg(count=pl.col("delta").sum(), **(edges if at_once else {}))
-    reading = (flat.filter(pl.col("irq").is_null()) if at_once else flat).group_by(*GROUP, window).agg(**edges)
-    if at_once:
-        counts, reads = pl.collect_all([counting, reading], engine="streaming")
-    else:
-        # One after the other: together they would hold the rows that both read.
-        counts, reads = counting.collect(engine="streaming"), reading.collect(engine="streaming")
-    counts = key.unpacked(counts)
-    reads = reads.join(groups.select("group", *GROUP), on=GROUP)
-    if at_once:
-        columns = ["group", "window", *edges]
-        of_lines = counts.join(known.select("line", "group"), on="line").select(columns)
-        reads = COUNTS.tables["reads"].joined([pl.concat([of_lines, reads.select(columns)])], distinct=False)
-    return counts, reads
+    window = grid.window(pl.col("sample")).alias("window")
+    key = Packed(known, telling or ["line"], window, grid.windows, cpus=cpus)
+    counting = rows.group_by(key.columns).agg(count=pl.col("delta").sum())
+    return key.unpacked(counting.collect(engine="streaming"))
 
 
 def _ends(flat: pl.LazyFrame, groups: pl.DataFrame, stays: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:

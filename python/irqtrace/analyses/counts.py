@@ -8,6 +8,7 @@ import polars as pl
 
 from irqtrace.frames import LINE
 
+from .reads import due_windows
 from .state import NUMBER, Kind, Table
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ COUNTS = Kind(
                 "every": (_WHOLE, "max"),
                 "reads": (_WHOLE, "sum"),
                 "missed": (_WHOLE, "sum"),
+                "first_b": (_WHOLE, "min"),
+                "first_e": (_WHOLE, "min"),
                 "previous_b": (_WHOLE, "min"),
                 "previous_e": (_WHOLE, "min"),
             },
@@ -50,9 +53,6 @@ COUNTS = Kind(
         "reads": Table(
             {"group": NUMBER, "window": _WHOLE},
             {
-                "first_read": (_WHOLE, "min"),
-                "first_b": (_WHOLE, "min"),
-                "first_e": (_WHOLE, "min"),
                 "last_read": (_WHOLE, "max"),
                 "b1": (_WHOLE, "max"),
                 "e1": (_WHOLE, "max"),
@@ -66,11 +66,11 @@ COUNTS = Kind(
 
 - recordings: the samples that it is of, ``first`` up to but not ``after``, and what is known of the machine, in JSON.
   Samples of two recordings say nothing of each other.
-- groups: with begin and end (UTC ns) of the last read before all of these.
+- groups: with begin and end (UTC ns) of the first read, and of the last one before it.
 - lines: ``came`` and ``last`` are the samples of the first and the last read that saw a line, ``order`` is where it
   stands in its trace.
 - counts: what a cell counted in a window; 0 names a cell that is there. Windows are numbered from the grid's point 0.
-- reads: of each window the first read and the last one, with begin and end (UTC ns).
+- reads: of each window the last read, with begin and end (UTC ns).
 - ends: the reads that saw a line first or last, and the last of all.
 - absences: cells that were not there while their line was: ``left`` is the last sample before, ``back`` the first after
   or the end.
@@ -115,39 +115,17 @@ def due(state: State) -> pl.DataFrame:
     """
     every_ns = every_of(state)
     groups = groups_of(state)
-    every, interval_ns, window = pl.col("every"), pl.col("interval_ns"), pl.col("window")
-    known = groups.select("group", "t0_ns", "interval_ns", "first", "after")
+    interval_ns, window = pl.col("interval_ns"), pl.col("window")
     if every_ns is None:
-        windows = [groups.filter(_next_due() < pl.col("after")).select("group", window=pl.lit(0, dtype=pl.Int64))]
         begin, low, high = pl.col("t0_ns") + pl.col("first") * interval_ns, pl.col("first"), pl.col("after")
     else:
-        groups = groups.with_columns(low=_next_due()).filter(pl.col("low") < pl.col("after"))
-        last = (pl.col("after") - 1) // every * every
-        is_often = every * interval_ns <= every_ns
-        low_window, high_window, own = (
-            sample * interval_ns // every_ns for sample in (pl.col("low"), last, pl.col("sample"))
-        )
-        windows = [
-            groups.filter(is_often)
-            .select("group", window=pl.int_ranges(low_window, high_window + 1))
-            .explode("window"),
-            groups.filter(~is_often)
-            .select("group", "interval_ns", sample=pl.int_ranges("low", "after", every))
-            .explode("sample")
-            .select("group", window=own),
-        ]
         begin = pl.col("t0_ns") + window * every_ns
         low, high = (((window + n) * every_ns + interval_ns - 1) // interval_ns for n in (0, 1))
     # A last read ahead of its time may lie in a window in which its group was not due.
     return (
-        pl.concat([*windows, state["reads"].select("group", "window")])
+        pl.concat([due_windows(groups, every_ns), state["reads"].select("group", "window")])
         .unique()
         .sort("group", "window")
-        .join(known, on="group", maintain_order="left")
+        .join(groups, on="group", maintain_order="left")
         .select("group", "window", begin=begin, low=low, high=high)
     )
-
-
-def _next_due() -> pl.Expr:
-    """The first sample of the recording at which the group was due."""
-    return -(-pl.col("first") // pl.col("every")) * pl.col("every")

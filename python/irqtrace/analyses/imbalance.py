@@ -29,6 +29,9 @@ __all__ = ["finish", "imbalance", "reduce"]
 By = Literal["irq", "kind", "name"]
 
 COLUMNS: dict[str, tuple[str, ...]] = {"irq": ("kind", "irq", "name"), "kind": ("kind",), "name": ("name",)}
+CPUS = 1 << 16
+"""More than any CPU's number."""
+
 TYPES = {"kind": KIND, "irq": LABEL, "name": LABEL, "host": LABEL, "boot": LABEL}
 
 
@@ -209,16 +212,25 @@ def _nodes(state: State) -> pl.DataFrame:
 def _measured(taken: pl.DataFrame) -> pl.DataFrame:
     """what, begin, and what the measures need of the CPUs that counted something; the others add nothing to sums."""
     count = pl.col("count").cast(pl.Float64)
-    share = count / count.sum()
-    return taken.group_by("what", "begin").agg(
-        pl.col("count").sum().alias("total"),
-        pl.len().cast(pl.Int64).alias("active_cpus"),
-        pl.col("cpu").filter(pl.col("count") == pl.col("count").max()).min().alias("busiest_cpu"),
-        pl.col("count").max().alias("most"),
-        (count**2).sum().alias("squares"),
-        (-(share * share.log())).sum().exp().alias("entropy"),
-        # Σ rank · count over the ascending counts; those that are zero come before them.
-        (count.sort() * (pl.int_range(1, pl.len() + 1))).sum().alias("ranked"),
+    # One number for a count and its CPU, of which the greatest is the busiest CPU, the lowest of equals.
+    top = pl.col("count") * CPUS + (CPUS - 1 - pl.col("cpu").cast(pl.Int64))
+    return (
+        taken.group_by("what", "begin")
+        .agg(
+            pl.col("count").sum().alias("total"),
+            pl.len().cast(pl.Int64).alias("active_cpus"),
+            top.max().alias("top"),
+            (count**2).sum().alias("squares"),
+            (count * count.log()).sum().alias("logs"),
+            # Σ rank · count over the ascending counts; those that are zero come before them.
+            (count.sort() * (pl.int_range(1, pl.len() + 1))).sum().alias("ranked"),
+        )
+        .with_columns(
+            busiest_cpu=(CPUS - 1 - pl.col("top") % CPUS).cast(pl.UInt16),
+            most=pl.col("top") // CPUS,
+            # -Σ p ln p of the shares p = count / total.
+            entropy=(pl.col("total").cast(pl.Float64).log() - pl.col("logs") / pl.col("total")).clip(0),
+        )
     )
 
 
@@ -233,6 +245,6 @@ def _measures() -> list[pl.Expr]:
         (pl.col("most") / mean).alias("max_over_mean"),
         (variance.sqrt() / mean).alias("cv"),
         (2 * ranked / (n * total) - (n + 1) / n).clip(0).alias("gini"),
-        pl.col("entropy").alias("effective_cpus"),
+        pl.col("entropy").exp().alias("effective_cpus"),
         pl.when(pl.col("known") & (total > 0)).then(1 - pl.col("on_node") / total).alias("off_node_share"),
     ]

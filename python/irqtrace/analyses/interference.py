@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,9 +14,12 @@ from irqtrace.schema import KIND, LABEL
 from .counting import reduce_counts
 from .counts import lines_of, machines
 from .measured import RATES, measured, named, rate_and_bounds, sum_of
+from .source import traces_of
 from .spread import reduced
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from irqtrace.trace import Trace
 
     from .source import Source
@@ -45,12 +49,23 @@ def interference(source: Source, cpus: int | Iterable[int] | None = None) -> pl.
     >>> irqtrace.interference(trace, cpus=[2, 3])  # doctest: +SKIP
     """
     wanted = _checked(cpus)
-    return finish(reduced(source, reduce), wanted)
+    traces = list(traces_of(source))
+    state = reduced(traces, partial(_reduce, cpus=wanted))
+    # What CPUs there are is asked for only to say so.
+    if wanted is not None and not set(wanted) <= set(state["counts"]["cpu"].unique()):
+        state = reduced(traces, reduce)
+    return finish(state, wanted)
 
 
 def reduce(trace: Trace) -> State:
     """The state of one trace."""
     return reduce_counts(trace)
+
+
+def _reduce(trace: Trace, cpus: tuple[int, ...] | None) -> State:
+    """The state with the counts of these CPUs alone."""
+    host = trace.info.host
+    return reduce_counts(trace, only=_left_alone(host.isolated, host.nohz_full) if cpus is None else cpus)
 
 
 def finish(state: State, cpus: int | Iterable[int] | None = None) -> pl.DataFrame:
@@ -128,10 +143,15 @@ def _wanted(state: State, cpus: tuple[int, ...] | None) -> pl.DataFrame:
     rows = set()
     for host, boot, facts in state["recordings"].select(*MACHINE, "host_facts").iter_rows():
         about = json.loads(facts)
-        rows |= {(host, boot, cpu) for cpu in [*(about["isolated"] or []), *(about["nohz_full"] or [])]}
+        rows |= {(host, boot, cpu) for cpu in _left_alone(about["isolated"], about["nohz_full"])}
     if not rows:
         raise ValueError("no host of the trace has isolated or nohz_full CPUs, or it is not known; give cpus=[…]")
     return pl.DataFrame(sorted(rows, key=str), schema=schema, orient="row")
+
+
+def _left_alone(*cpus: Sequence[int] | None) -> list[int]:
+    """The CPUs of all these lists, of which some are not known."""
+    return sorted({cpu for known in cpus for cpu in known or []})
 
 
 def _listed(cpus: Iterable[int]) -> str:

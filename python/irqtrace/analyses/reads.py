@@ -1,0 +1,121 @@
+"""The reads at the ends of windows: all that counts need of them, found without a look at every row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from irqtrace.frames import GROUP
+
+__all__ = ["Grid", "due_windows", "first_reads", "last_reads"]
+
+REACH = 8
+"""Of so many reads that were due one was made, nearly always."""
+
+LONG = 64
+"""Due reads of a window from which on it pays to look at its end alone."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The samples of a trace, from ``first`` up to but not ``after``, and its windows."""
+
+    interval_ns: int
+    every_ns: int | None
+    """The length of a window; None where all is one."""
+    first: int
+    after: int
+
+    def window(self, sample: pl.Expr) -> pl.Expr:
+        """The window of a sample."""
+        if self.every_ns is None:
+            return pl.lit(0, dtype=pl.Int64)
+        # The same, but for one operation less a row.
+        if self.every_ns % self.interval_ns == 0:
+            return sample // (self.every_ns // self.interval_ns)
+        return sample * self.interval_ns // self.every_ns
+
+    @property
+    def windows(self) -> tuple[int, int]:
+        """The first and the last window that there can be."""
+        if self.every_ns is None:
+            return 0, 0
+        last = max(self.after - 1, self.first)
+        return self.first * self.interval_ns // self.every_ns, last * self.interval_ns // self.every_ns
+
+    def is_near_end(self, samples: int) -> pl.Expr:
+        """Whether a row's window ends, or all does, before so many samples more."""
+        sample = pl.col("sample")
+        is_last = sample >= self.after - samples
+        if self.every_ns is None:
+            return is_last
+        if self.every_ns % self.interval_ns == 0:
+            size = self.every_ns // self.interval_ns
+            return (sample % size >= size - samples) | is_last
+        return (self.window(sample) != self.window(sample + samples)) | is_last
+
+
+def last_reads(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataFrame:
+    """group, window, last_read, b1, e1: the last read in each window, with begin and end (UTC ns)."""
+    step = max(groups["every"], default=1)
+    if grid.every_ns is not None and grid.every_ns < LONG * step * grid.interval_ns:
+        return _last_of(flat, groups, grid)
+    found = _last_of(flat.filter(grid.is_near_end(REACH * step)), groups, grid)
+    grids = groups.filter(pl.col("reads") > 0).with_columns(
+        interval_ns=pl.lit(grid.interval_ns), first=pl.lit(grid.first), after=pl.lit(grid.after)
+    )
+    missing = due_windows(grids, grid.every_ns).join(found, on=["group", "window"], how="anti")
+    if missing.is_empty():
+        return found
+    wanted = grid.window(pl.col("sample")).is_in(missing["window"].unique().implode())
+    others = _last_of(flat.filter(wanted), groups, grid).join(missing, on=["group", "window"], how="semi")
+    return pl.concat([found, others])
+
+
+def _last_of(rows: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataFrame:
+    begin = pl.col("time").dt.epoch("ns")
+    return (
+        rows.group_by(*GROUP, grid.window(pl.col("sample")).alias("window"))
+        .agg(last_read=pl.col("sample").max(), b1=begin.max(), e1=(begin + pl.col("read_ns")).max())
+        .collect(engine="streaming")
+        .join(groups.select("group", *GROUP), on=GROUP)
+        .select("group", "window", "last_read", "b1", "e1")
+    )
+
+
+def first_reads(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataFrame:
+    """group, first_read, first_b, first_e: the first read of each group, with begin and end (UTC ns)."""
+    step = max(groups["every"], default=1)
+    found = _first_of(flat.filter(pl.col("sample") < grid.first + REACH * step), groups)
+    if groups.filter(pl.col("reads") > 0).join(found, on="group", how="anti").is_empty():
+        return found
+    return _first_of(flat, groups)
+
+
+def _first_of(rows: pl.LazyFrame, groups: pl.DataFrame) -> pl.DataFrame:
+    begin = pl.col("time").dt.epoch("ns")
+    return (
+        rows.group_by(GROUP)
+        .agg(first_read=pl.col("sample").min(), first_b=begin.min(), first_e=(begin + pl.col("read_ns")).min())
+        .collect(engine="streaming")
+        .join(groups.select("group", *GROUP), on=GROUP)
+        .select("group", "first_read", "first_b", "first_e")
+    )
+
+
+def due_windows(groups: pl.DataFrame, every_ns: int | None) -> pl.DataFrame:
+    """group, window: those in which a read of a group was due, given group, every, interval_ns, first and after."""
+    every, interval_ns = pl.col("every"), pl.col("interval_ns")
+    low = -(-pl.col("first") // every) * every
+    groups = groups.with_columns(low=low).filter(pl.col("low") < pl.col("after"))
+    if every_ns is None:
+        return groups.select("group", window=pl.lit(0, dtype=pl.Int64))
+    last = (pl.col("after") - 1) // every * every
+    low_window, high_window, own = (
+        sample * interval_ns // every_ns for sample in (pl.col("low"), last, pl.col("sample"))
+    )
+    is_often = every * interval_ns <= every_ns
+    often = groups.filter(is_often).select("group", window=pl.int_ranges(low_window, high_window + 1))
+    seldom = groups.filter(~is_often).select("group", "interval_ns", sample=pl.int_ranges("low", "after", every))
+    return pl.concat([often.explode("window"), seldom.explode("sample").select("group", window=own)])
