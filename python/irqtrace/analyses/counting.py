@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from .state import State
 
 __all__ = ["reduce_counts"]
+
+ROWS = 4_000_000
+"""That are grouped at a time."""
 
 
 def checked_every(trace: Trace, every: Duration | None) -> int | None:
@@ -128,8 +132,25 @@ def _counts(
     rows = flat.filter(pl.col("irq").is_not_null()) if telling else with_line(flat, meta)
     window = grid.window(pl.col("sample")).alias("window")
     key = Packed(known, telling or ["line"], window, grid.windows, cpus=cpus)
-    counting = rows.group_by(key.columns).agg(count=pl.col("delta").sum())
-    return key.unpacked(counting.collect(engine="streaming"))
+    parts = [
+        key.unpacked(part.group_by(key.columns).agg(count=pl.col("delta").sum()).collect(engine="streaming"))
+        for part in _in_parts(rows, grid)
+    ]
+    return pl.concat(parts)
+
+
+def _in_parts(rows: pl.LazyFrame, grid: Grid) -> list[pl.LazyFrame]:
+    """The rows of some windows at a time: few groups are in the processor's cache, which takes a fifth of the time."""
+    first, last = grid.windows
+    total = rows.select(pl.len()).collect(engine="streaming").item() if last > first else 0
+    if total <= ROWS:
+        return [rows]
+    at_a_time = max(ROWS * (last - first + 1) // total, 1)
+    samples = [grid.first_of(window) for window in range(first, last + 1, at_a_time)]
+    return [
+        rows.filter(pl.col("sample") >= low, pl.lit(value=True) if high is None else pl.col("sample") < high)
+        for low, high in zip_longest(samples, samples[1:])
+    ]
 
 
 def _ends(flat: pl.LazyFrame, groups: pl.DataFrame, stays: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import polars as pl
 from irqtrace.schema import KIND, LABEL, TIME
 
 from .counting import reduce_counts
-from .counts import due, machines
+from .counts import due, every_of, groups_of, machines
 from .measured import named
 from .spread import reduced
 from .state import NUMBER
@@ -94,12 +94,8 @@ def finish(state: State, by: By = "irq") -> pl.DataFrame:
     cells = cells.with_columns(of_line.gather(cells["line"]).alias("what"))
     had_any = cells.group_by("what").agg(pl.col("count").sum()).filter(pl.col("count") > 0)
     there = cells.group_by("what").agg(all_cpus=pl.col("cpu").n_unique()).join(had_any.select("what"), on="what")
-    # Not null: a window in which something was counted is one in which its group was read.
-    taken = (
-        cells.filter(pl.col("count") > 0)
-        .join(state["lines"].select("line", "group"), on="line")
-        .join(windows.select("group", "window", "begin"), on=["group", "window"])
-    )
+    taken = cells.filter(pl.col("count") > 0)
+    taken = taken.with_columns(begin=_begins(state).gather(taken["line"]) + pl.col("window") * (every_of(state) or 0))
     if names.whats.height < state["lines"].height:
         taken = taken.group_by("what", "begin", "cpu").agg(pl.col("count").sum())
     key = ["what", "begin"]
@@ -135,6 +131,13 @@ def finish(state: State, by: By = "irq") -> pl.DataFrame:
 def _check_by(by: str) -> None:
     if by not in COLUMNS:
         raise ValueError(f"by {by!r} is none of {', '.join(get_args(By))}")
+
+
+def _begins(state: State) -> pl.Series:
+    """When window 0 of each line begins (UTC ns)."""
+    lines = state["lines"].join(groups_of(state), on="group", maintain_order="left")
+    begin = pl.col("t0_ns") + (pl.col("first") * pl.col("interval_ns") if every_of(state) is None else 0)
+    return lines.select(begin).to_series()
 
 
 def _own_windows(names: Named, windows: pl.DataFrame) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from .counts import due, lines_of
@@ -75,7 +76,10 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
     if not dense:
         cells = cells.filter((pl.col("events").sum() > 0).over("what", *names.cpu))
     spans = due(state).join(_spans(state), on=["group", "window"], how="left", maintain_order="left")
-    of_group = spans.group_by("group").agg(windows=pl.len(), soonest=pl.col("high").min())
+    window = pl.col("window")
+    of_group = spans.group_by("group").agg(
+        windows=pl.len(), soonest=pl.col("high").min(), first_window=window.min(), last_window=window.max()
+    )
     seen_first = state["ends"].select("group", came="sample", seen=pl.lit(value=True))
     # So many at a time that memory holds them, and all of one thing in one frame.
     cells = (
@@ -92,17 +96,30 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
     del counts
     always = pl.col("seen").is_null() & pl.col("went").is_null() & (pl.col("came").fill_null(-EVER) < pl.col("soonest"))
     for number, own in cells.partition_by("frame", maintain_order=True, as_dict=True).items() or [((), cells)]:
-        rows = own.drop("events", "windows", "soonest", "seen").join(spans, on="group", maintain_order="left_right")
+        rows = own.select(*cell, "what", "rec", "group", *STAY).join(spans, on="group", maintain_order="left_right")
+        counted = of_frames.pop(number, nothing)
         if own.select(always.all()).item():
-            rows = rows.with_columns(brief=pl.lit(value=False))
+            rows = _with_counts(rows, counted, own, cell).with_columns(brief=pl.lit(value=False))
         else:
-            rows = _within_stay(rows, state["ends"])
-        counted = rows.select(*cell, "what", "rec", "window", "begin", *EDGES, "brief").join(
-            of_frames.pop(number, nothing), on=[*cell, "window"], how="left", nulls_equal=True, maintain_order="left"
-        )
-        yield counted.with_columns(
-            pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count")
-        )
+            rows = _within_stay(rows, state["ends"]).join(
+                counted, on=[*cell, "window"], how="left", nulls_equal=True, maintain_order="left"
+            )
+        count = pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count")
+        yield rows.select(*cell, "what", "rec", "window", "begin", count, *EDGES, "brief")
+
+
+def _with_counts(rows: pl.DataFrame, counts: pl.DataFrame, cells: pl.DataFrame, cell: list[str]) -> pl.DataFrame:
+    """Rows of cells that each have all windows of their group, one cell after the other, with what was counted.
+
+    Where no window is left out a count's place is known, which is faster than to look for it.
+    """
+    if not (cells["windows"] == cells["last_window"] - cells["first_window"] + 1).all():
+        return rows.join(counts, on=[*cell, "window"], how="left", nulls_equal=True, maintain_order="left")
+    start = pl.col("windows").cast(pl.Int64).cum_sum() - pl.col("windows")
+    places = counts.join(cells.select(*cell, offset=start - pl.col("first_window")), on=cell, nulls_equal=True)
+    count = np.zeros(len(rows), np.int64)
+    count[(places["offset"] + places["window"]).to_numpy()] = places["count"].to_numpy()
+    return rows.with_columns(count=count)
 
 
 def _of_parts(state: State, names: Named) -> pl.DataFrame:

@@ -8,13 +8,15 @@ import polars as pl
 
 from irqtrace.frames import GROUP
 
+from .state import NUMBER
+
 __all__ = ["Grid", "due_windows", "first_reads", "last_reads"]
 
 REACH = 8
-"""Of so many reads that were due one was made, nearly always."""
+"""Of so many reads that were due one was made, nearly always: more are not looked at."""
 
-LONG = 64
-"""Due reads of a window from which on it pays to look at its end alone."""
+PART = 8
+"""Of a window no more than one in so many is looked at, where that is one at least."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class Grid:
         last = max(self.after - 1, self.first)
         return self.first * self.interval_ns // self.every_ns, last * self.interval_ns // self.every_ns
 
+    def first_of(self, window: int) -> int:
+        """The first sample of a window that is not all."""
+        return -(-window * (self.every_ns or 0) // self.interval_ns)
+
     def is_near_end(self, samples: int) -> pl.Expr:
         """Whether a row's window ends, or all does, before so many samples more."""
         sample = pl.col("sample")
@@ -59,9 +65,10 @@ class Grid:
 def last_reads(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataFrame:
     """group, window, last_read, b1, e1: the last read in each window, with begin and end (UTC ns)."""
     step = max(groups["every"], default=1)
-    if grid.every_ns is not None and grid.every_ns < LONG * step * grid.interval_ns:
+    due = REACH * PART if grid.every_ns is None else grid.every_ns // (step * grid.interval_ns)
+    if due < PART:
         return _last_of(flat, groups, grid)
-    found = _last_of(flat.filter(grid.is_near_end(REACH * step)), groups, grid)
+    found = _last_of(flat.filter(grid.is_near_end(min(due // PART, REACH) * step)), groups, grid)
     grids = groups.filter(pl.col("reads") > 0).with_columns(
         interval_ns=pl.lit(grid.interval_ns), first=pl.lit(grid.first), after=pl.lit(grid.after)
     )
@@ -75,13 +82,27 @@ def last_reads(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataF
 
 def _last_of(rows: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataFrame:
     begin = pl.col("time").dt.epoch("ns")
-    return (
-        rows.group_by(*GROUP, grid.window(pl.col("sample")).alias("window"))
+    telling = _telling_groups(groups)
+    found = (
+        rows.group_by(*telling, grid.window(pl.col("sample")).alias("window"))
         .agg(last_read=pl.col("sample").max(), b1=begin.max(), e1=(begin + pl.col("read_ns")).max())
         .collect(engine="streaming")
-        .join(groups.select("group", *GROUP), on=GROUP)
-        .select("group", "window", "last_read", "b1", "e1")
     )
+    return _with_group(found, groups, telling).select("group", "window", "last_read", "b1", "e1")
+
+
+def _telling_groups(groups: pl.DataFrame) -> list[str]:
+    """As few columns as tell the groups apart: none, if there is but one."""
+    if len(groups) == 1:
+        return []
+    return ["kind"] if groups["kind"].is_unique().all() else list(GROUP)
+
+
+def _with_group(rows: pl.DataFrame, groups: pl.DataFrame, telling: list[str]) -> pl.DataFrame:
+    """The rows with the number of their group, of which they have the columns that tell."""
+    if not telling:
+        return rows.with_columns(group=pl.lit(groups["group"].item(), dtype=NUMBER))
+    return rows.join(groups.select("group", *telling), on=telling)
 
 
 def first_reads(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataFrame:
