@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["reduce_counts"]
 
-ROWS = 4_000_000
-"""That are grouped at a time."""
+MANY, FEW = 5_000_000, 1_000_000
+"""Groups: of more than many, a few at a time are made."""
+
+ROWS = 2_000_000
+"""At least as many are grouped at a time."""
 
 
 def checked_every(trace: Trace, every: Duration | None) -> int | None:
@@ -72,11 +75,10 @@ def reduce_counts(
         groups = groups.join(first_reads(flat, groups, grid), on="group", how="left", maintain_order="left")
         reads = last_reads(flat, groups, grid)
     else:
-        flat = flat.filter(grid.window(pl.col("sample")).is_in(list(windows)))
         groups = groups.with_columns(first_read=None, first_b=None, first_e=None)
         reads = pl.DataFrame(schema=COUNTS.tables["reads"].schema)
     known = lines(meta).join(groups.select("group", *GROUP), on=GROUP, maintain_order="left")
-    counts = _counts(flat, known, meta, grid, cpus=cpus, only=only)
+    counts = _counts(flat, known, meta, grid, cpus=cpus, only=only, windows=windows)
     stays = (
         known.select("line", "group", "irq", "name", came="first_sample", went="last_sample")
         .join(groups.select("group", "first_read"), on="group", maintain_order="left")
@@ -123,29 +125,40 @@ def _groups(meta: Meta) -> pl.DataFrame:
 
 
 def _counts(
-    flat: pl.LazyFrame, known: pl.DataFrame, meta: Meta, grid: Grid, *, cpus: bool, only: Iterable[int] | None
+    flat: pl.LazyFrame,
+    known: pl.DataFrame,
+    meta: Meta,
+    grid: Grid,
+    *,
+    cpus: bool,
+    only: Iterable[int] | None,
+    windows: Iterable[int] | None,
 ) -> pl.DataFrame:
     """line, cpu, window, count: what each cell counted in each window."""
+    total = flat.select(pl.len()).collect().item() if windows is None and only is None else 0
     if only is not None:
         flat = flat.filter(pl.col("cpu").is_in(list(only)))
+    if windows is not None:
+        flat = flat.filter(grid.window(pl.col("sample")).is_in(list(windows)))
     telling = telling_columns(known)
     rows = flat.filter(pl.col("irq").is_not_null()) if telling else with_line(flat, meta)
     window = grid.window(pl.col("sample")).alias("window")
     key = Packed(known, telling or ["line"], window, grid.windows, cpus=cpus)
-    parts = [
+    cells = len(known) * (len(meta["host"]["cpus_online"] or [0]) if cpus else 1)
+    return pl.concat(
         key.unpacked(part.group_by(key.columns).agg(count=pl.col("delta").sum()).collect(engine="streaming"))
-        for part in _in_parts(rows, grid)
-    ]
-    return pl.concat(parts)
+        for part in _in_parts(rows, total, cells, grid)
+    )
 
 
-def _in_parts(rows: pl.LazyFrame, grid: Grid) -> list[pl.LazyFrame]:
+def _in_parts(rows: pl.LazyFrame, total: int, cells: int, grid: Grid) -> list[pl.LazyFrame]:
     """The rows of some windows at a time: few groups are in the processor's cache, which takes a fifth of the time."""
     first, last = grid.windows
-    total = rows.select(pl.len()).collect(engine="streaming").item() if last > first else 0
-    if total <= ROWS:
+    windows = last - first + 1
+    groups = min(total, windows * cells)
+    if groups <= MANY:
         return [rows]
-    at_a_time = max(ROWS * (last - first + 1) // total, 1)
+    at_a_time = max(FEW * windows // groups, ROWS * windows // total, 1)
     samples = [grid.first_of(window) for window in range(first, last + 1, at_a_time)]
     return [
         rows.filter(pl.col("sample") >= low, pl.lit(value=True) if high is None else pl.col("sample") < high)
