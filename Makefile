@@ -57,6 +57,8 @@ BENCH_PACKAGES := rt-tests python3-linux-procfs
 bench: build
 	@dpkg -s $(BENCH_PACKAGES) >/dev/null 2>&1 || \
 		echo "some rows will be skipped; for all of them: apt-get install $(BENCH_PACKAGES), or make bench-tools as root"
+	@test -e .venv/spark && command -v java >/dev/null || \
+		echo "the row on Spark will be skipped; for it: make .venv/spark, and apt-get install openjdk-17-jre-headless"
 	$(BIN)/python bench/run.py
 
 bench-tools:

@@ -4,73 +4,119 @@ Each measurement is a process of its own, so that its memory is known.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from math import inf
 from pathlib import Path
 
 from big_trace import big_trace
 from report import in_turns, report
 
 BUILD = Path(__file__).resolve().parent.parent / "build"
-EVERY_MS = 1_000
+EVERY, EVERY_NS = "1s", 1_000_000_000
+CPUS = [2, 3]
 TURNS = 3
+IN_ONE_TURN = ("jitter",)
+"""What takes minutes."""
+
+NAMES = ("rates", "imbalance", "jitter", "storms", "interference", "compare")
+BESIDE_PANDAS = ("rates", "imbalance")
+KILLED = -9
 
 
 def main(rows: int, few_rows: int) -> None:
-    many, few = (str(big_trace(BUILD / f"bench-{count}.parquet", count)) for count in (rows, few_rows))
+    many, few = (str(big_trace(BUILD / f"cells-{count}.parquet", count)) for count in (rows, few_rows))
     results: dict[str, list[tuple[float, float]]] = {}
-    measures = [(f"{who}_{what}", path) for what, path in _pairs(many, few) for who in ("ours", "other")]
 
-    def measured(name: str, path: str) -> Callable[[], None]:
+    def measured(who: str, what: str, path: str, name: str) -> Callable[[], None]:
         def run() -> None:
-            out = subprocess.run([sys.executable, __file__, name, path], capture_output=True, text=True, check=True)
-            results.setdefault(name, []).append(tuple(json.loads(out.stdout)))
+            results.setdefault(name, []).append(_in_a_process(who, what, path, few))
 
         return run
 
-    in_turns(TURNS, *(measured(name, path) for name, path in measures))
-    print(f"# {rows:,} rows beside Polars by hand, {few_rows:,} beside pandas, windows of {EVERY_MS} ms; {TURNS} turns")
+    beside_pandas = [
+        measured(who, what, few, f"{who}_{what}_few") for what in BESIDE_PANDAS for who in ("ours", "pandas")
+    ]
+    by_hand = {what: [measured(who, what, many, f"{who}_{what}") for who in ("ours", "hand")] for what in NAMES}
+    for path in (many, few):
+        Path(path).read_bytes()  # from here on it is in the kernel's cache
+    in_turns(TURNS, *beside_pandas, *(run for what in NAMES if what not in IN_ONE_TURN for run in by_hand[what]))
+    in_turns(1, *(run for what in IN_ONE_TURN for run in by_hand[what]))
+    print(f"# {rows:,} rows beside Polars by hand, {few_rows:,} beside pandas; {TURNS} turns, 1 of {IN_ONE_TURN}")
     for name, values in results.items():
         report(f"{name}_time", "s", [took for took, _ in values])
         report(f"{name}_memory", "GiB", [peak for _, peak in values])
 
 
-def _pairs(many: str, few: str) -> list[tuple[str, str]]:
-    return [("rates", many), ("imbalance", many), ("rates_pandas", few), ("imbalance_pandas", few)]
+def _in_a_process(who: str, what: str, path: str, few: str) -> tuple[float, float]:
+    """Seconds and GiB; infinite where the machine's memory was not enough."""
+    command = [sys.executable, __file__, who, what, path, few]
+    out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if out.returncode == KILLED:
+        return inf, inf
+    out.check_returncode()
+    took, peak = json.loads(out.stdout)
+    return took, peak
 
 
-def measure(name: str, path: str) -> None:
-    """Prints how long one took, and the most memory that the process had beyond what it begins with, in GiB."""
-    import by_hand  # noqa: PLC0415 - each in its own process
-    import with_pandas  # noqa: PLC0415
-
-    import irqtrace  # noqa: PLC0415
-
-    every, every_ns = f"{EVERY_MS}ms", EVERY_MS * 1_000_000
-    ways: dict[str, Callable[[], object]] = {
-        "ours_rates": lambda: irqtrace.rates(path, every),
-        "other_rates": lambda: by_hand.rates(path, every_ns),
-        "ours_imbalance": lambda: irqtrace.imbalance(path, every),
-        "other_imbalance": lambda: by_hand.imbalance(path, every_ns),
-        "ours_rates_pandas": lambda: irqtrace.rates(path, every),
-        "other_rates_pandas": lambda: with_pandas.rates(path, every_ns),
-        "ours_imbalance_pandas": lambda: irqtrace.imbalance(path, every),
-        "other_imbalance_pandas": lambda: with_pandas.imbalance(path, every_ns),
-    }
-    irqtrace.rates  # noqa: B018 - loads what the name stands for
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def measure(who: str, what: str, path: str, few: str) -> None:
+    """Prints how long it took, and the most memory that it had beyond what it began with and the result, in GiB."""
+    # Where memory is short, it is this process that has to go.
+    Path("/proc/self/oom_score_adj").write_text("1000")
+    run = _ways(who, path, few)[what]
+    before = _status_kib("VmRSS")
     begin = time.perf_counter()
-    ways[name]()
+    result = run()
     took = time.perf_counter() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(json.dumps([took, peak / 2**20]))
+    peak = _status_kib("VmHWM") - before
+    size = result.estimated_size() if hasattr(result, "estimated_size") else 0
+    print(json.dumps([took, peak / 2**20 - size / 2**30]))
+
+
+def _ways(who: str, path: str, few: str) -> dict[str, Callable[[], object]]:
+    """All analyses, loaded."""
+    if who == "ours":
+        import irqtrace  # noqa: PLC0415 - each in its own process
+
+        return {
+            "rates": partial(irqtrace.rates, path, EVERY),
+            "imbalance": partial(irqtrace.imbalance, path, EVERY),
+            "jitter": partial(irqtrace.jitter, path),
+            "storms": partial(irqtrace.storms, path),
+            "interference": partial(irqtrace.interference, path, CPUS),
+            "compare": partial(irqtrace.compare, path, few),
+        }
+    if who == "pandas":
+        import with_pandas  # noqa: PLC0415
+
+        return {
+            "rates": partial(with_pandas.rates, path, EVERY_NS),
+            "imbalance": partial(with_pandas.imbalance, path, EVERY_NS),
+        }
+    import by_hand  # noqa: PLC0415
+
+    return {
+        "rates": partial(by_hand.rates, path, EVERY_NS),
+        "imbalance": partial(by_hand.imbalance, path, EVERY_NS),
+        "jitter": partial(by_hand.jitter, path),
+        "storms": partial(by_hand.storms, path),
+        "interference": partial(by_hand.interference, path, CPUS),
+        "compare": partial(by_hand.compare, path, few),
+    }
+
+
+def _status_kib(name: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise RuntimeError(f"/proc/self/status tells no {name}")
 
 
 if __name__ == "__main__":
     if sys.argv[1].isdigit():
         main(int(sys.argv[1]), int(sys.argv[2]))
     else:
-        measure(sys.argv[1], sys.argv[2])
+        measure(*sys.argv[1:])

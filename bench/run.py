@@ -1,39 +1,57 @@
 """Measures everything side by side, prints it, and writes it into docs/benchmarks.md.
 
 Each program lets what it compares take turns. ``python bench/run.py --turns 3 --keep`` is a quick look that leaves the
-documentation as it is.
+documentation as it is; ``--only analyses`` measures these anew and leaves the other rows as they are.
 """
 
 import argparse
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import host
+import rows_of_analyses
+import rows_of_sampling
+import table
+from judge import Results, Row
 from report import read
-from rows import ROWS, Results
 
-ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- written by `make bench` -->\n", "<!-- end -->\n"
+BENCH = Path(__file__).resolve().parent
+ROOT = BENCH.parent
 CARGO = ("cargo", "bench", "--quiet", "--locked", "-p", "irqtrace-core", "--bench")
 ALLOCATIONS = ("cargo", "test", "--quiet", "--release", "--locked", "-p", "irqtrace-core", "--test", "allocations")
+PARTS = {"sampling": rows_of_sampling.ROWS, "analyses": rows_of_analyses.ROWS}
+MET = {True: "yes", False: "**no**", None: "–"}
+
+Command = tuple[str, ...]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=20, help="turns of a second of each that is paced")
     parser.add_argument("--keep", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--only", choices=PARTS, help="measure only the rows of these")
     args = parser.parse_args()
-    _build()
+    parts = [args.only] if args.only else list(PARTS)
+    if "sampling" in parts:
+        _build()
     facts = host.describe()
     before = host.CpuTimes.now()
-    results, skipped = _measure(args.turns)
+    results, skipped = _measure([command for part in parts for command in _programs(part, args.turns)])
+    if "sampling" in parts:
+        results["no_allocations"] = [float(subprocess.run(ALLOCATIONS, cwd=ROOT, check=False).returncode == 0)]
     facts["taken away by the hypervisor meanwhile"] = host.CpuTimes.now().stolen_since(before)
-    table = _table(results, skipped)
-    print("\n" + _plain(table))
+    facts["turns of a second of each that is paced"] = str(args.turns)
+    measured = {part: [_line(row, results, skipped) for row in PARTS[part]] for part in parts}
+    print()
+    for line in chain(*measured.values()):
+        print(_plain(line))
     if not args.keep:
-        _write(facts, table, args.turns)
+        _, there = table.read_lines()
+        kept = {part: [there[row.key] for row in rows if row.key in there] for part, rows in PARTS.items()}
+        table.write(facts, list(chain(*(kept | measured).values())), args.only)
     return 0
 
 
@@ -43,19 +61,29 @@ def _build() -> None:
     subprocess.run((*ALLOCATIONS, "--no-run"), cwd=ROOT, check=True)
 
 
-def _measure(turns: int) -> tuple[Results, dict[str, str]]:
-    """The results of all programs, and of those that they skipped the reason."""
+def _programs(part: str, turns: int) -> Iterator[Command]:
+    if part == "sampling":
+        yield (*CARGO, "parse")
+        yield (*CARGO, "read")
+        yield (*CARGO, "paced", "--", str(turns))
+        yield _python("python_loops.py", str(turns))
+        yield _python("gil.py", str(turns))
+        yield _python("frame.py")
+    else:
+        yield _python("analyses.py", "100000000", "10000000")
+        yield _python("on_spark.py")
+        yield _python("page.py")
+
+
+def _python(program: str, *arguments: str) -> Command:
+    return (sys.executable, str(BENCH / program), *arguments)
+
+
+def _measure(commands: list[Command]) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """The results of programs, and of those that they skipped the reason."""
     results: dict[str, list[float]] = {}
     skipped: dict[str, str] = {}
-    python = Path(__file__).parent
-    for command in (
-        (*CARGO, "parse"),
-        (*CARGO, "read"),
-        (*CARGO, "paced", "--", str(turns)),
-        (sys.executable, str(python / "python_loops.py"), str(turns)),
-        (sys.executable, str(python / "gil.py"), str(turns)),
-        (sys.executable, str(python / "frame.py")),
-    ):
+    for command in commands:
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
             for line in program.stdout or ():
                 print(line.split(": ")[0].rstrip() if read(line) else line.rstrip(), flush=True)
@@ -66,40 +94,21 @@ def _measure(turns: int) -> tuple[Results, dict[str, str]]:
                     results[result[0]] = result[1]
         if program.returncode != 0:
             raise SystemExit(f"{' '.join(command)} failed with status {program.returncode}")
-    results["no_allocations"] = [float(subprocess.run(ALLOCATIONS, cwd=ROOT, check=False).returncode == 0)]
     return results, skipped
 
 
-def _table(results: Results, skipped: dict[str, str]) -> list[tuple[str, ...]]:
-    table: list[tuple[str, ...]] = [("what", "against", "reach", "measured", "met")]
-    for row in ROWS:
-        missing = [name for name in row.needs if name not in results]
-        if missing:
-            measured, met = f"skipped: {skipped.get(missing[0], 'no result')}", "–"
-        else:
-            judged = row.judge(results)
-            measured, met = judged.measured, "yes" if judged.met else "**no**"
-        table.append((row.what, row.against, row.reach, measured, met))
-    return table
+def _line(row: Row, results: Results, skipped: dict[str, str]) -> table.Line:
+    missing = [name for name in row.needs if name not in results]
+    if missing:
+        return row.what, row.against, row.reach, f"skipped: {skipped.get(missing[0], 'no result')}", "–"
+    judged = row.judge(results)
+    return row.what, row.against, row.reach, judged.measured, MET[judged.met]
 
 
-def _plain(table: list[tuple[str, ...]]) -> str:
-    """For a terminal: a paragraph for each row."""
-    return "\n".join(
-        f"{met.strip('*'):>3}  {what}: {measured}; reach {reach}" for what, _, reach, measured, met in table[1:]
-    )
-
-
-def _write(facts: dict[str, str], table: list[tuple[str, ...]], turns: int) -> None:
-    before, begin, rest = DOCS.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{DOCS} has no place for the results: the lines {BEGIN.strip()} and {END.strip()}")
-    lines = [f"- {name}: {value}" for name, value in facts.items()]
-    lines += [f"- turns of a second of each that is paced: {turns}", ""]
-    head, *body = table
-    lines += [f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *body)]
-    DOCS.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n\n" + END + after)
+def _plain(line: table.Line) -> str:
+    """For a terminal: a paragraph."""
+    what, _, reach, measured, met = line
+    return f"{met.strip('*'):>3}  {what}: {measured}; reach {reach}"
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def imbalance(path: str, every_ns: int) -> pd.DataFrame:
         entropy = -np.nansum(np.where(shares > 0, shares * np.log(shares), 0), axis=1)
     return pd.DataFrame(
         {
-            "total": total,
+            "total": cells.to_numpy().sum(axis=1),
             "busiest_cpu": cells.columns.to_numpy()[cells.to_numpy().argmax(axis=1)],
             "busiest_share": shares[:, -1],
             "max_over_mean": counts[:, -1] * n / total,

@@ -1,43 +1,13 @@
-"""The promises on speed and cost: each with what it is held against, how far it must reach, and how that is judged."""
+"""The promises on what sampling takes: each with what it is held against, how far it must reach, how that is judged."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
+from judge import Judged, Results, ratio, row
 from report import median, quartile_range
 
-__all__ = ["ROWS", "Judged", "Row"]
-
-Results = Mapping[str, Sequence[float]]
-
+__all__ = ["ROWS"]
 
 _BARE_INTERRUPTS = "bare_interrupts_cpu"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What was measured, in words, and whether it reaches."""
-
-    measured: str
-    met: bool
-
-
-@dataclass(frozen=True)
-class Row:
-    """One promise. ``needs`` names the results that it takes; without them it is skipped."""
-
-    what: str
-    against: str
-    reach: str
-    needs: tuple[str, ...]
-    judge: Callable[[Results], Judged]
-
-
-def _ratio(ours: str, theirs: str, at_most: float, unit: str, per: float = 1) -> Callable[[Results], Judged]:
-    def judge(results: Results) -> Judged:
-        our, their = median(results[ours]) / per, median(results[theirs]) / per
-        return Judged(f"{our / their:.3f} × ({our:.4g} to {their:.4g} {unit})", our / their <= at_most)
-
-    return judge
 
 
 def _lower(ours: str, theirs: str, at_least: float) -> Callable[[Results], Judged]:
@@ -84,41 +54,37 @@ def _allocations(results: Results) -> Judged:
     return Judged("0" if passed else "the test fails", bool(passed))
 
 
-def _row(what: str, against: str, reach: str, judge: Callable[[Results], Judged], *needs: str) -> Row:
-    return Row(what, against, reach, needs, judge)
-
-
 _PREAD = "a bare `pread` loop on the same file"
 _BARE_LOOP = "a bare loop that sleeps to the grid and `pread`s the same files"
 _CYCLICTEST = "cyclictest; same interval, pin, priority, locked memory and latency request"
 
 ROWS = (
-    _row(
+    row(
         "read + parse + store, back to back, /proc/interrupts",
         _PREAD,
         "≤ 1.03 ×",
-        _ratio("read_parse_store", "bare_pread", 1.03, "µs", 1e3),
+        ratio("read_parse_store", "bare_pread", 1.03, "µs", 1e3),
         "read_parse_store",
         "bare_pread",
     ),
-    _row(
+    row(
         "only device lines wanted (prefix read)",
         "the full read",
         "≤ 0.40 ×",
-        _ratio("device_lines", "whole_text", 0.40, "µs", 1e3),
+        ratio("device_lines", "whole_text", 0.40, "µs", 1e3),
         "device_lines",
         "whole_text",
     ),
-    _row(
+    row(
         "incremental parse of a 1,152-CPU, 13 MB text, 1 % of the cells changed",
         "comparison of two equal copies, warm",
         "≤ 2 ×",
-        _ratio("incremental_big_1_percent", "compare_big", 2, "ms"),
+        ratio("incremental_big_1_percent", "compare_big", 2, "ms"),
         "incremental_big_1_percent",
         "compare_big",
     ),
-    _row("strict parse of the same", "one core", "≥ 500 MB/s", _strict, "strict_big"),
-    _row(
+    row("strict parse of the same", "one core", "≥ 500 MB/s", _strict, "strict_big"),
+    row(
         "paced at 1 kHz, defaults: missed samples",
         _BARE_LOOP,
         "median ≤ median + interquartile range",
@@ -126,31 +92,31 @@ ROWS = (
         "paced_missed",
         "bare_paced_missed",
     ),
-    _row(
+    row(
         "the same: CPU time of the whole process, start to end",
         _BARE_LOOP,
         "≤ 1.15 ×",
-        _ratio("paced_cpu", "bare_paced_cpu", 1.15, "ms per s"),
+        ratio("paced_cpu", "bare_paced_cpu", 1.15, "ms per s"),
         "paced_cpu",
         "bare_paced_cpu",
     ),
-    _row(
+    row(
         "lateness at 1 kHz, p50",
         _CYCLICTEST,
         "≤ 1.2 ×",
-        _ratio("late_p50", "cyclictest_p50", 1.2, "µs"),
+        ratio("late_p50", "cyclictest_p50", 1.2, "µs"),
         "late_p50",
         "cyclictest_p50",
     ),
-    _row(
+    row(
         "lateness at 1 kHz, p99",
         _CYCLICTEST,
         "≤ 1.2 ×",
-        _ratio("late_p99", "cyclictest_p99", 1.2, "µs"),
+        ratio("late_p99", "cyclictest_p99", 1.2, "µs"),
         "late_p99",
         "cyclictest_p99",
     ),
-    _row(
+    row(
         "CPU time per sample of /proc/interrupts at 1 kHz",
         "a plain Python read-and-split loop that makes numbers of the counts",
         "≥ 2 × lower",
@@ -159,7 +125,7 @@ ROWS = (
         "python_counts_cpu",
         _BARE_INTERRUPTS,
     ),
-    _row(
+    row(
         "CPU time per sample of /proc/interrupts at 1 kHz",
         "the same loop that leaves them as text",
         "≥ 2 × lower",
@@ -168,7 +134,7 @@ ROWS = (
         "python_split_cpu",
         _BARE_INTERRUPTS,
     ),
-    _row(
+    row(
         "CPU time per sample of /proc/interrupts at 1 kHz",
         "python-linux-procfs",
         "≥ 8 × lower",
@@ -177,7 +143,7 @@ ROWS = (
         "procfs_cpu",
         _BARE_INTERRUPTS,
     ),
-    _row(
+    row(
         "missed samples beside a Python thread that holds the GIL on the other core",
         "the same without it",
         "median ≤ median + interquartile range",
@@ -185,12 +151,12 @@ ROWS = (
         "missed_beside_hog",
         "missed_alone",
     ),
-    _row(
+    row(
         "10 million rows as `pl.DataFrame(trace)`",
         "",
         "< 10 ms, same buffer addresses, no growth of memory, chunks of 64k rows or more",
         _frame,
         "frame_time",
     ),
-    _row("allocations of the sampler thread per sample, steady state", "", "0", _allocations, "no_allocations"),
+    row("allocations of the sampler thread per sample, steady state", "", "0", _allocations, "no_allocations"),
 )
