@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -15,9 +17,9 @@ from irqtrace.files import reading
 from . import gaps, ladder, period
 from .absences import came_back, with_absences
 from .answer import answer
-from .chunks import ROWS, presence, stretches
-from .levels import over_levels, pruned
+from .levels import Levels, pruned
 from .seams import runs_of
+from .stretches import ROWS, presence, stretches
 from .tables import CODED, Tables, coded, groups_of_lines, joined, lines_of, named
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from irqtrace.meta import Meta
     from irqtrace.trace import Trace
 
-    from .chunks import Stretch
+    from .stretches import Stretch
 
 __all__ = ["finish", "jitter", "reduce"]
 
@@ -136,12 +138,12 @@ def _reduced(trace: Trace, rows: int, most_gaps: int) -> tuple[Tables, pl.DataFr
     kept = _Gaps(most_gaps)
     reads: dict[int, tuple[int, int]] = {}
     for stretch in stretches(trace, rows):
-        first, _ = reads.get(stretch.group, (int(stretch.reads[0]), 0))
-        reads[stretch.group] = (first, int(stretch.reads[-1]))
+        first, _ = reads.get(stretch.group, (stretch.first, 0))
+        reads[stretch.group] = (first, stretch.last)
         part, found = _measured(stretch, meta, back.filter(pl.col("sample") > first).select("cell", "sample"))
         edges, added, between = _over_seams(joined(edges, part), known)
         edges = pruned(edges, known)
-        waiting += [part, added, *kept.take(found, between)]
+        waiting += [part, added, *kept.take(*found, between)]
         # Sums are joined when there are as many new rows as old ones: each row is then joined a few times, not always.
         if sum(map(_size, waiting)) > max(_size(sums), WAITING):
             sums, waiting = joined(sums, *waiting), []
@@ -175,17 +177,25 @@ def _size(tables: Tables) -> int:
     return sum(len(table) for name, table in tables.items() if name not in EDGES)
 
 
-def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame) -> tuple[Tables, pl.DataFrame]:
+def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame) -> tuple[Tables, list[pl.DataFrame]]:
     """The tables of one stretch, and its gaps."""
     spans = presence(meta, stretch)
-    placed = gaps.placed(stretch.rows, returns)
-    found = gaps.gaps_of(placed)
-    tables = {
-        "spans": spans.select("line", "base", "last"),
-        "cells": gaps.cells(stretch.rows).join(gaps.moments(found), on="cell", how="left"),
-        "ends": gaps.ends(placed, spans.select("line", "base")),
-    }
-    return tables | over_levels(stretch, spans), found
+    levels = Levels(stretch, spans)
+    bases = spans.select("line", "base")
+
+    def of_block(block: tuple[int, int]) -> tuple[Tables, pl.DataFrame]:
+        rows = stretch.rows(block)
+        placed = gaps.placed(rows, returns)
+        found = gaps.gaps_of(placed)
+        cells = gaps.cells(rows).join(gaps.moments(found), on="cell", how="left")
+        return {"cells": cells, "ends": gaps.ends(placed, bases), **levels.of_cells(rows)}, found
+
+    # Cells have nothing to do with each other, and most of the work is outside Python.
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        parts = list(threads.map(of_block, stretch.blocks()))
+    tables = {name: [part[name] for part, _ in parts if name in part] for name in CODED}
+    together = {name: pl.concat(frames) for name, frames in tables.items() if frames}
+    return {"spans": spans.select("line", "base", "last"), **levels.of_stretch(), **together}, [gap for _, gap in parts]
 
 
 def _over_seams(tables: Tables, known: pl.DataFrame) -> tuple[Tables, Tables, pl.DataFrame]:

@@ -8,7 +8,7 @@ import polars as pl
 
 from irqtrace.frames import lines
 
-from .chunks import cell_of
+from .stretches import cell_of
 from .tables import CODED, Tables, groups_of_lines, joined
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from .chunks import CPUS
 from .histogram import bucket_of
+from .stretches import CPUS
 
 __all__ = ["cells", "ends", "gaps_of", "histogram", "moments", "placed", "seam_gaps"]
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from .chunks import CPUS
 from .seams import new_blocks
+from .stretches import CPUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,19 +54,22 @@ class Windows:
         self.size = 1 << level
         self.first = -(-low // self.size)
         ends = read[self.first * self.size - low :: self.size]
-        self.whole = ends[:-1] & ends[1:]
-        self.pairs = self.whole[:-1] & self.whole[1:]
+        whole = ends[:-1] & ends[1:]
+        self.whole, self.pairs = _between_false(whole), _between_false(whole[:-1] & whole[1:])
 
     def has(self, mask: NDArray[np.bool_], window: NDArray[np.int64]) -> NDArray[np.bool_]:
         """The mask at these windows, False beyond its ends."""
-        at = window - self.first
-        inside = (at >= 0) & (at < len(mask))
-        return inside & mask[np.where(inside, at, 0)] if len(mask) else inside
+        return mask[np.clip(window - (self.first - 1), 0, len(mask) - 1)]
 
     def count(self, low: int, high: int) -> tuple[int, int]:
         """How many windows, and pairs of neighbours, lie in the points (low, high]."""
         first, after = max(-(-low // self.size) - self.first, 0), max(high // self.size - self.first, 0)
-        return int(self.whole[first:after].sum()), int(self.pairs[first : max(after - 1, 0)].sum())
+        whole, pairs = self.whole[1:-1], self.pairs[1:-1]
+        return int(whole[first:after].sum()), int(pairs[first : max(after - 1, 0)].sum())
+
+
+def _between_false(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.concatenate([[False], mask, [False]])
 
 
 def windows_of(

@@ -10,63 +10,82 @@ import polars as pl
 from irqtrace.analyses.state import NUMBER
 
 from . import ladder, period
-from .chunks import CPUS
 from .seams import point_of
+from .stretches import CPUS
 from .tables import CODED, Tables
 
 if TYPE_CHECKING:
-    from .chunks import Stretch
+    from collections.abc import Sequence
 
-__all__ = ["over_levels", "pruned"]
+    from .stretches import Stretch
 
-
-def over_levels(stretch: Stretch, spans: pl.DataFrame) -> Tables:
-    """Points, windows, ladder, edges, segments and spectrum of a stretch."""
-    every = stretch.every
-    base = int(stretch.reads[0]) if stretch.base is None else stretch.base
-    low, high = -(-base // every), -(-int(stretch.reads[-1]) // every)
-    due = np.append(base, stretch.reads)
-    points = due[due % every == 0] // every
-    read = np.zeros(high - low + 1, np.bool_)
-    read[points - low] = True
-    of_line = spans.select("line", low=point_of(pl.col("base"), every), high=point_of(pl.col("last"), every))
-    low_of, high_of = (np.zeros(1 + max(spans["line"], default=0), np.int64) for _ in range(2))
-    low_of[of_line["line"]], high_of[of_line["line"]] = of_line["low"], of_line["high"]
-    rows = stretch.rows.filter(pl.col("low_ns").is_not_null()).join(
-        of_line, on="line", how="semi", maintain_order="left"
-    )
-    counts = (
-        rows["cell"].to_numpy(),
-        rows.select(point_of(pl.col("sample"), every) - 1).to_series().to_numpy(),
-        rows["delta"].to_numpy(),
-    )
-    found: dict[str, list[pl.DataFrame]] = {name: [] for name in ("ladder", "edges", "segments", "spectrum")}
-    reaches = of_line.select("low", "high").unique().rows()
-    counted: list[tuple[int, ...]] = []
-    for level, (cell, window, count) in ladder.cascade(counts):
-        windows = ladder.Windows(level, read, low)
-        line = cell // CPUS
-        reach = (low_of[line], high_of[line])
-        counted += [(low_, high_, level, *windows.count(low_, high_)) for low_, high_ in reaches]
-        if not len(cell):
-            continue
-        found["ladder"].append(ladder.windows_of(level, (cell, window, count), windows, *reach))
-        if level in period.SPECTRAL:
-            segments, spectrum = period.segments_of(level, (cell, window, count), *reach)
-            found["segments"].append(segments)
-            found["spectrum"].append(spectrum)
-        near, cut = _reach_over(1 << level, window, low, high)
-        own = near | cut if level in period.SPECTRAL else near
-        edges = pl.DataFrame({"cell": cell[own], "window": window[own], "count": count[own]})
-        found["edges"].append(edges.with_columns(level=pl.lit(level, dtype=pl.Int64)))
-    tables = {name: pl.concat(frames) for name, frames in found.items() if frames}
-    tables["windows"] = _windows_of_lines(of_line, counted)
-    known = pl.DataFrame({"point": low + np.flatnonzero(read)}).with_columns(group=pl.lit(stretch.group, dtype=NUMBER))
-    kept_points = ladder.points_to_keep(known.with_columns(low=pl.lit(low), high=pl.lit(high)))
-    return {"points": kept_points.select("group", "point"), **tables}
+__all__ = ["Levels", "pruned"]
 
 
-def _windows_of_lines(of_line: pl.DataFrame, counted: list[tuple[int, ...]]) -> pl.DataFrame:
+class Levels:
+    """The ladder over the reads of a stretch, and the counts of its cells on each level."""
+
+    def __init__(self, stretch: Stretch, spans: pl.DataFrame) -> None:
+        """Takes from which read on, and up to which, each line was there."""
+        every = stretch.every
+        base = stretch.first if stretch.base is None else stretch.base
+        self._group, self._every = stretch.group, every
+        self._low, self._high = -(-base // every), -(-stretch.last // every)
+        due = np.append(base, stretch.reads["sample"].to_numpy())
+        self._read = np.zeros(self._high - self._low + 1, np.bool_)
+        self._read[due[due % every == 0] // every - self._low] = True
+        self._windows = [ladder.Windows(level, self._read, self._low) for level in range(ladder.LEVELS)]
+        low, high = (point_of(pl.col(edge), every) for edge in ("base", "last"))
+        self._of_line = spans.select("line", low=low, high=high)
+        self._low_of, self._high_of = (np.zeros(1 + max(spans["line"], default=0), np.int64) for _ in range(2))
+        self._low_of[spans["line"]], self._high_of[spans["line"]] = self._of_line["low"], self._of_line["high"]
+
+    def of_stretch(self) -> Tables:
+        """Points and windows."""
+        reaches = self._of_line.select("low", "high").unique().rows()
+        counted = [
+            (low, high, level, *windows.count(low, high))
+            for level, windows in enumerate(self._windows)
+            for low, high in reaches
+        ]
+        points = pl.DataFrame({"point": self._low + np.flatnonzero(self._read)})
+        points = points.with_columns(
+            group=pl.lit(self._group, dtype=NUMBER), low=pl.lit(self._low), high=pl.lit(self._high)
+        )
+        return {
+            "points": ladder.points_to_keep(points).select("group", "point"),
+            "windows": _windows_of_lines(self._of_line, counted),
+        }
+
+    def of_cells(self, rows: pl.DataFrame) -> Tables:
+        """Ladder, edges, segments and spectrum of all rows of some cells."""
+        rows = rows.filter(pl.col("low_ns").is_not_null()).join(
+            self._of_line, on="line", how="semi", maintain_order="left"
+        )
+        counts = (
+            rows["cell"].to_numpy(),
+            rows.select(point_of(pl.col("sample"), self._every) - 1).to_series().to_numpy(),
+            rows["delta"].to_numpy(),
+        )
+        found: dict[str, list[pl.DataFrame]] = {name: [] for name in ("ladder", "edges", "segments", "spectrum")}
+        for level, (cell, window, count) in ladder.cascade(counts):
+            if not len(cell):
+                break
+            line = cell // CPUS
+            reach = (self._low_of[line], self._high_of[line])
+            found["ladder"].append(ladder.windows_of(level, (cell, window, count), self._windows[level], *reach))
+            if level in period.SPECTRAL:
+                segments, spectrum = period.segments_of(level, (cell, window, count), *reach)
+                found["segments"].append(segments)
+                found["spectrum"].append(spectrum)
+            near, cut = _reach_over(1 << level, window, self._low, self._high)
+            own = near | cut if level in period.SPECTRAL else near
+            edges = pl.DataFrame({"cell": cell[own], "window": window[own], "count": count[own]})
+            found["edges"].append(edges.with_columns(level=pl.lit(level, dtype=pl.Int64)))
+        return {name: pl.concat(frames) for name, frames in found.items() if frames}
+
+
+def _windows_of_lines(of_line: pl.DataFrame, counted: Sequence[tuple[int, ...]]) -> pl.DataFrame:
     """line, level, windows, pairs: of what was counted of those there from low to high (low, high, level, …)."""
     schema = dict.fromkeys(("low", "high", "level", "windows", "pairs"), pl.Int64())
     of_reach = pl.DataFrame(counted, schema=schema, orient="row")

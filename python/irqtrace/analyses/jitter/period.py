@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from .chunks import CPUS
 from .seams import new_blocks
+from .stretches import CPUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

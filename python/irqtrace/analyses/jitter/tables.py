@@ -9,7 +9,7 @@ import polars as pl
 from irqtrace.analyses.state import NUMBER, Kind, State, Table, state_of
 from irqtrace.frames import GROUP, LINE, lines
 
-from .chunks import CPUS, cell_of
+from .stretches import CPUS, cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
