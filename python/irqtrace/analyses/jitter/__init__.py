@@ -140,10 +140,11 @@ def _reduced(trace: Trace, rows: int, most_gaps: int) -> tuple[Tables, pl.DataFr
     for stretch in stretches(trace, rows):
         first, _ = reads.get(stretch.group, (stretch.first, 0))
         reads[stretch.group] = (first, stretch.last)
-        part, found = _measured(stretch, meta, back.filter(pl.col("sample") > first).select("cell", "sample"))
+        waiting += kept.expect(len(stretch.grown.values))
+        part = _measured(stretch, meta, back.filter(pl.col("sample") > first).select("cell", "sample"), kept)
         edges, added, between = _over_seams(joined(edges, part), known)
         edges = pruned(edges, known)
-        waiting += [part, added, *kept.take(*found, between)]
+        waiting += [part, added, kept.taken(between)]
         # Sums are joined when there are as many new rows as old ones: each row is then joined a few times, not always.
         if sum(map(_size, waiting)) > max(_size(sums), WAITING):
             sums, waiting = joined(sums, *waiting), []
@@ -158,15 +159,19 @@ class _Gaps:
         self._most = most
         self._kept: list[pl.DataFrame] | None = [_NO_GAPS]
 
-    def take(self, *gaps_: pl.DataFrame) -> list[Tables]:
-        """Takes more of them, and gives what is to be joined to the sums."""
-        if self._kept is None:
-            return [{"histogram": gaps.histogram(found)} for found in gaps_]
-        self._kept += gaps_
-        if sum(map(len, self._kept)) <= self._most:
+    def expect(self, rows: int) -> list[Tables]:
+        """Says how many may come, and gives what is to be joined to the sums if these are too many to be kept."""
+        if self._kept is None or rows + sum(map(len, self._kept)) <= self._most:
             return []
         kept, self._kept = self._kept, None
-        return self.take(*kept)
+        return [{"histogram": gaps.histogram(found)} for found in kept]
+
+    def taken(self, found: pl.DataFrame) -> Tables:
+        """Keeps them, or gives their histogram."""
+        if self._kept is None:
+            return {"histogram": gaps.histogram(found)}
+        self._kept.append(found)
+        return {}
 
     def all(self) -> pl.DataFrame | None:
         """The gaps, if they are kept."""
@@ -177,25 +182,25 @@ def _size(tables: Tables) -> int:
     return sum(len(table) for name, table in tables.items() if name not in EDGES)
 
 
-def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame) -> tuple[Tables, list[pl.DataFrame]]:
-    """The tables of one stretch, and its gaps."""
+def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: _Gaps) -> Tables:
+    """The tables of one stretch; its gaps go to those that are kept."""
     spans = presence(meta, stretch)
     levels = Levels(stretch, spans)
     bases = spans.select("line", "base")
 
-    def of_block(block: tuple[int, int]) -> tuple[Tables, pl.DataFrame]:
+    def of_block(block: tuple[int, int]) -> Tables:
         rows = stretch.rows(block)
         placed = gaps.placed(rows, returns)
         found = gaps.gaps_of(placed)
         cells = gaps.cells(rows).join(gaps.moments(found), on="cell", how="left")
-        return {"cells": cells, "ends": gaps.ends(placed, bases), **levels.of_cells(rows)}, found
+        return {"cells": cells, "ends": gaps.ends(placed, bases), **kept.taken(found), **levels.of_cells(rows)}
 
     # Cells have nothing to do with each other, and most of the work is outside Python.
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         parts = list(threads.map(of_block, stretch.blocks()))
-    tables = {name: [part[name] for part, _ in parts if name in part] for name in CODED}
+    tables = {name: [part[name] for part in parts if name in part] for name in CODED}
     together = {name: pl.concat(frames) for name, frames in tables.items() if frames}
-    return {"spans": spans.select("line", "base", "last"), **levels.of_stretch(), **together}, [gap for _, gap in parts]
+    return {"spans": spans.select("line", "base", "last"), **levels.of_stretch(), **together}
 
 
 def _over_seams(tables: Tables, known: pl.DataFrame) -> tuple[Tables, Tables, pl.DataFrame]:

@@ -94,11 +94,11 @@ def _pooled(rows: pl.DataFrame, table: Table, keys: dict[str, pl.DataType]) -> p
 
 def _quantiles(histogram: pl.DataFrame, gaps: pl.DataFrame | None, row_of: pl.DataFrame) -> pl.DataFrame:
     if gaps is not None:
-        values, how = gaps.join(row_of, on="cell").select("row", pl.col("gap_ns").cast(_REAL), "n"), "exact"
-    else:
-        middle = middle_of(pl.col("bucket")).cast(_REAL)
-        values, how = histogram.join(row_of, on="cell").select("row", middle.alias("gap_ns"), "n"), "histogram"
-    return quantiles(values, "row", "gap_ns", QUANTILES).with_columns(quantiles=pl.lit(how))
+        exact = quantiles(gaps.join(row_of, on="cell"), "row", "gap_ns", QUANTILES)
+        return exact.with_columns(pl.col(*QUANTILES).cast(_REAL), quantiles=pl.lit("exact"))
+    merged = quantiles(histogram.join(row_of, on="cell"), "row", "bucket", QUANTILES)
+    middles = [middle_of(pl.col(name)).cast(_REAL).alias(name) for name in QUANTILES]
+    return merged.with_columns(*middles, quantiles=pl.lit("histogram"))
 
 
 def _steady(cells: pl.DataFrame) -> pl.DataFrame:
