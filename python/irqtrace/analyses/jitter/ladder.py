@@ -73,7 +73,7 @@ def _between_false(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def windows_of(
-    level: int, counts: Counts, windows: Windows, low: NDArray[np.int64], high: NDArray[np.int64]
+    level: int, counts: Counts, windows: Windows, low: NDArray[np.int64] | int, high: NDArray[np.int64] | int
 ) -> pl.DataFrame:
     """cell, level, moments of the counts above zero, differences (sum of squared differences of neighbours).
 

@@ -17,6 +17,8 @@ from .tables import CODED, Tables
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from .stretches import Stretch
 
 __all__ = ["Levels", "pruned"]
@@ -39,6 +41,23 @@ class Levels:
         self._of_line = spans.select("line", low=low, high=high)
         self._low_of, self._high_of = (np.zeros(1 + max(spans["line"], default=0), np.int64) for _ in range(2))
         self._low_of[spans["line"]], self._high_of[spans["line"]] = self._of_line["low"], self._of_line["high"]
+
+    def _reach(self, cell: NDArray[np.int64]) -> tuple[Any, Any]:
+        """Between which points each cell's line was there: numbers if these are the same for all."""
+        if self._of_line["low"].n_unique() == 1 and self._of_line["high"].n_unique() == 1:
+            return self._of_line["low"][0], self._of_line["high"][0]
+        line = cell // CPUS
+        return self._low_of[line], self._high_of[line]
+
+    def _edges(self, level: int) -> tuple[int, int]:
+        """Up to which window and from which on a seam may need those of a level: see `_reach_over`."""
+        size, low, high = 1 << level, self._low, self._high
+        after, before = -(-low // size) + 2, high // size - 2
+        if level in period.SPECTRAL:
+            length = size * period.LENGTH
+            after = max(after, -(-low // length) * period.LENGTH)
+            before = min(before, high // length * period.LENGTH)
+        return after, before
 
     def of_stretch(self) -> Tables:
         """Points and windows."""
@@ -71,15 +90,14 @@ class Levels:
         for level, (cell, window, count) in ladder.cascade(counts):
             if not len(cell):
                 break
-            line = cell // CPUS
-            reach = (self._low_of[line], self._high_of[line])
+            reach = self._reach(cell)
             found["ladder"].append(ladder.windows_of(level, (cell, window, count), self._windows[level], *reach))
             if level in period.SPECTRAL:
                 segments, spectrum = period.segments_of(level, (cell, window, count), *reach)
                 found["segments"].append(segments)
                 found["spectrum"].append(spectrum)
-            near, cut = _reach_over(1 << level, window, self._low, self._high)
-            own = near | cut if level in period.SPECTRAL else near
+            after, before = self._edges(level)
+            own = (window < after) | (window >= before)
             edges = pl.DataFrame({"cell": cell[own], "window": window[own], "count": count[own]})
             found["edges"].append(edges.with_columns(level=pl.lit(level, dtype=pl.Int64)))
         return {name: pl.concat(frames) for name, frames in found.items() if frames}
