@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 from functools import partial
+from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,43 @@ def test_a_folder_or_pattern_without_files_is_not_found(tmp_path: Path) -> None:
             irqtrace.rates(source)
     with pytest.raises(ValueError, match="no trace was given"):
         irqtrace.rates([])
+
+
+# How much is worked on at a time, and how
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"counting.MANY": 20, "counting.FEW": 10, "counting.ROWS": 5},
+        {"packed.BITS": 8},
+        {"measured.ROWS": 15},
+        {"jitter.stretches.BLOCK": 10, "jitter.stretches.BATCH": 50},
+        {"jitter.stretches.BITS": 20},
+        {"jitter.histogram.INT_BITS": 10},
+        {"report.HELD": 0},
+    ],
+    ids=lambda limits: next(iter(limits)),
+)
+def test_how_much_is_worked_on_at_a_time_and_how_changes_nothing(
+    limits: dict[str, int], monkeypatch: pytest.MonkeyPatch, make_trace: Callable[..., Trace]
+) -> None:
+    trace = make_trace(changing_trace(5))
+    analyses: dict[str, Callable[[], pl.DataFrame]] = {
+        "rates": lambda: irqtrace.rates(trace, "1ms", ("kind", "irq", "name", "cpu")),
+        "imbalance": lambda: irqtrace.imbalance(trace, "2ms"),
+        "storms": lambda: irqtrace.storms(trace, "1ms", threshold=1),
+        "interference": lambda: irqtrace.interference(trace, cpus=[0, 1]),
+        "jitter": lambda: irqtrace.jitter(trace),
+        "report": lambda: irqtrace.report(trace).rates,
+    }
+    before = {name: analysis() for name, analysis in analyses.items()}
+    for name, limit in limits.items():
+        module, _, constant = name.rpartition(".")
+        monkeypatch.setattr(import_module(f"irqtrace.analyses.{module}"), constant, limit)
+    for name, analysis in analyses.items():
+        assert before[name].height > 0, name
+        assert_frame_equal(analysis(), before[name], rel_tol=1e-9, categorical_as_str=True)
 
 
 # Parts and wholes

@@ -213,6 +213,21 @@ def test_rates_are_those_of_the_definition(made: MadeTrace, every_us: int, by: t
     assert_same(got, slow_rates(made, every_us * 1_000, by, dense=dense), by)
 
 
+@pytest.mark.parametrize("missed", [0, 0.2, 0.97])
+@pytest.mark.parametrize("every_us", [90_000, 100_500, 3_000_000])
+@pytest.mark.parametrize("by", [("kind", "irq", "name"), ("kind", "irq", "name", "cpu")])
+def test_windows_of_many_reads_have_the_same_rates_whatever_was_missed(
+    missed: float, every_us: int, by: tuple[str, ...]
+) -> None:
+    """Of such windows the ends alone are looked at, unless nothing was read there."""
+    made = small_trace(3, samples=700, missed=missed)
+    # Nothing for a while, so that windows end without a read, and one has none.
+    made.reads = [read for read in made.reads if not 120 < read.sample < 340 or read.sample in {270, 300}]
+    assert_same(
+        irqtrace.rates(in_memory(made), f"{every_us}us", by), slow_rates(made, every_us * 1_000, by, dense=False), by
+    )
+
+
 @given(made=made_traces(), every_ms=st.integers(1, 5))
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 def test_no_rate_is_negative_infinite_or_nan_and_bounds_enclose_it(made: MadeTrace, every_ms: int) -> None:
