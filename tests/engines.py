@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def on_dask() -> Iterator[Engine]:
 @pytest.mark.parametrize("name", REDUCTIONS)
 def test_an_engine_gives_what_one_process_gives_to_the_last_bit(engine: Engine, tmp_path: Path, name: str) -> None:
     for seed in range(5):
-        small_trace(seed, samples=200).save(tmp_path / f"{seed}.parquet")
+        replace(small_trace(seed, samples=200), host=f"host{seed}").save(tmp_path / f"{seed}.parquet")
     analysis, reduce = REDUCTIONS[name]
     there, here = (map_files(tmp_path, reduce, of) for of in (engine, "serial"))
     for table in here.tables:
@@ -72,7 +73,7 @@ def test_an_engine_gives_what_one_process_gives_to_the_last_bit(engine: Engine, 
 
 def test_an_unreadable_file_is_named_and_the_others_are_done(engine: Engine, tmp_path: Path) -> None:
     for seed in range(3):
-        small_trace(seed).save(tmp_path / f"{seed}.parquet")
+        replace(small_trace(seed), host=f"host{seed}").save(tmp_path / f"{seed}.parquet")
     good = map_files(tmp_path, rates.reduce)
     (tmp_path / "1-bad.parquet").write_text("no trace")
     with pytest.warns(IrqtraceWarning, match=r"1-bad\.parquet: no trace.*left out"):

@@ -63,6 +63,7 @@ class MadeTrace:
     previous: list[MadeRead] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
     marks: list[dict[str, Any]] = field(default_factory=list)
+    host: str = "testhost"
 
     def meta(self) -> dict[str, Any]:
         """The JSON object of the file."""
@@ -75,7 +76,7 @@ class MadeTrace:
             "groups": [self._group(group, every) for group, every in self.every.items()],
             "anchors": [{"mono_ns": 0, "real_ns": T0_NS, "boot_ns": 0, "raw_ns": 0, "bracket_ns": 80}],
             "host": {
-                "host": "testhost",
+                "host": self.host,
                 "boot": "b007",
                 "kernel": "6.18.0",
                 "arch": "x86_64",
@@ -129,9 +130,9 @@ class MadeTrace:
             head = (read.sample, T0_NS + read.begin, read.length, read.engine, read.kind)
             cells = sorted(read.deltas.items(), key=lambda item: (item[0][0], item[0][1] is None, item[0][1] or 0))
             rows += [
-                (*head, lines[line].irq, lines[line].name, cpu, delta, "testhost", "b007")
+                (*head, lines[line].irq, lines[line].name, cpu, delta, self.host, "b007")
                 for (line, cpu), delta in cells
-            ] or [(*head, None, None, None, 0, "testhost", "b007")]
+            ] or [(*head, None, None, None, 0, self.host, "b007")]
         return rows
 
     def table(self) -> pa.Table:

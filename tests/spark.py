@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def session() -> Iterator[Any]:
 @pytest.mark.parametrize("analysis", [rates, imbalance])
 def test_spark_gives_what_polars_gives_to_the_last_bit_of_counts(session: Any, tmp_path: Path, analysis: Any) -> None:  # noqa: ANN401
     for seed in range(5):
-        small_trace(seed, samples=200).save(tmp_path / f"{seed}.parquet")
+        replace(small_trace(seed, samples=200), host=f"host{seed}").save(tmp_path / f"{seed}.parquet")
     reduce = partial(analysis.reduce, every="20ms")
     there, here = (map_files(tmp_path, reduce, engine) for engine in (Spark(session), "serial"))
     for name in here.tables:

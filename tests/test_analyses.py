@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from itertools import pairwise
@@ -110,6 +111,36 @@ def test_one_unreadable_file_among_others_is_named_and_the_others_are_done(tmp_p
             reach(tmp_path / "b.parquet")
 
 
+ALL: dict[str, Callable[[Any], pl.DataFrame]] = {
+    "rates": irqtrace.rates,
+    "imbalance": irqtrace.imbalance,
+    "jitter": irqtrace.jitter,
+    "storms": lambda source: irqtrace.storms(source, "1ms", threshold=1),
+    "interference": lambda source: irqtrace.interference(source, cpus=[0, 1]),
+    "compare": lambda source: irqtrace.compare(source, source),
+    "report": lambda source: irqtrace.report(source).rates,
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_file_of_which_the_pages_are_damaged_is_named_too_and_the_others_are_done(tmp_path: Path, name: str) -> None:
+    good, other, bad = (
+        replace(small_trace(seed, samples=300), host=f"host{seed}").save(tmp_path / f"{seed}.parquet")
+        for seed in (1, 2, 3)
+    )
+    data = bytearray(bad.read_bytes())
+    data[100 : len(data) // 2] = b"\x55" * (len(data) // 2 - 100)
+    bad.write_bytes(data)
+    for source in ([good, other, bad], [irqtrace.open_trace(good), str(other), bad]):
+        with pytest.warns(IrqtraceWarning, match=r"3\.parquet.*left out"):
+            some = ALL[name](source)
+        assert_frame_equal(some, ALL[name]([good, other]), categorical_as_str=True)
+    with pytest.warns(IrqtraceWarning, match=r"3\.parquet.*left out"):
+        assert ALL[name]([irqtrace.open_trace(good), bad]).height > 0
+    with pytest.raises(TraceFormatError, match=r"3\.parquet"):
+        ALL[name](bad)
+
+
 @pytest.mark.parametrize("source", [None, 5, object()])
 def test_what_is_no_source_is_refused_with_what_would_be(source: Any) -> None:  # noqa: ANN401
     with pytest.raises(TypeError, match="a Trace, the path of a trace file, a folder"):
@@ -122,6 +153,15 @@ def test_a_folder_or_pattern_without_files_is_not_found(tmp_path: Path) -> None:
             irqtrace.rates(source)
     with pytest.raises(ValueError, match="no trace was given"):
         irqtrace.rates([])
+
+
+def test_a_part_that_is_given_twice_is_refused_and_not_counted_twice(make_trace: Callable[..., Trace]) -> None:
+    trace = make_trace(small_trace(samples=100))
+    first, second = trace.slice("0ms", "60ms"), trace.slice("60ms", None)
+    for sources in ([first, second, first], [trace, second], [trace.frame(), trace.frame()]):
+        for name in ("rates", "imbalance", "jitter", "storms", "interference"):
+            with pytest.raises(ValueError, match="reads in common"):
+                ALL[name](sources)
 
 
 # How much is worked on at a time, and how
@@ -243,6 +283,6 @@ def test_states_that_do_not_belong_together_are_not_joined(make_trace: Callable[
 
 @pytest.mark.parametrize("executor", ["serial", "processes"])
 def test_files_reduced_one_by_one_give_what_they_give_together(tmp_path: Path, executor: Any) -> None:  # noqa: ANN401
-    paths = [small_trace(seed).save(tmp_path / f"{seed}.parquet") for seed in range(3)]
+    paths = [replace(small_trace(n), host=f"host{n}").save(tmp_path / f"{n}.parquet") for n in range(3)]
     state = map_files(paths, RATES, executor)
     assert_frame_equal(rates.finish(state), rates.finish(reduced(paths, RATES)), categorical_as_str=True)

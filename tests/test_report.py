@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_report_is_what_each_analysis_says(make_trace: Callable[..., Trace]) -
 
 def test_a_report_of_several_traces_tells_them_apart(tmp_path: Path) -> None:
     for seed in (1, 2):
-        small_trace(seed).save(tmp_path / f"{seed}.parquet")
+        replace(small_trace(seed), host=f"host{seed}").save(tmp_path / f"{seed}.parquet")
     report = irqtrace.report(tmp_path)
     assert len(report.traces) == 2
     assert report.quality.columns[:2] == ["host", "boot"]

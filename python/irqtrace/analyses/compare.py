@@ -16,7 +16,7 @@ from .measured import named
 from .moved import moved, of_window
 from .ratio import SIDES, ratios
 from .source import traces_of
-from .spread import reduced
+from .spread import known_traces, reduced
 from .windows import line_windows, slowest_ns
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def compare(
         parts = _parts(before)
         sides = [[part] for _, part in parts]
     else:
-        sides = [list(traces_of(source)) for source in (before, after)]
+        sides = [known_traces(source) for source in (before, after)]
     step = partial(reduce, every=duration_text(_window_ns(sides)) if every is None else every)
     states = [reduced(side, step) for side in sides]
     if after is not None:

@@ -72,17 +72,24 @@ def reduce_counts(
     grid = Grid(info.interval_ns, every_ns, first, after)
     groups = _groups(meta)
     if windows is None:
-        groups = groups.join(first_reads(flat, groups, grid), on="group", how="left", maintain_order="left")
-        reads = last_reads(flat, groups, grid)
+        firsts, reads = first_reads(flat, groups, grid), last_reads(flat, groups, grid)
     else:
-        groups = groups.with_columns(first_read=None, first_b=None, first_e=None)
-        reads = pl.DataFrame(schema=COUNTS.tables["reads"].schema)
+        firsts, reads = (pl.DataFrame(schema=COUNTS.tables[name].schema) for name in ("parts", "reads"))
     known = lines(meta).join(groups.select("group", *GROUP), on=GROUP, maintain_order="left")
     counts = _counts(flat, known, meta, grid, cpus=cpus, only=only, windows=windows)
-    stays = (
-        known.select("line", "group", "irq", "name", came="first_sample", went="last_sample")
-        .join(groups.select("group", "first_read"), on="group", maintain_order="left")
-        .join(reads.group_by("group").agg(pl.col("last_read").max()), on="group", how="left", maintain_order="left")
+    parts = (
+        firsts.select("group", "first_read", "first_b", "first_e")
+        .join(groups.select("group", "previous", "previous_b", "previous_e"), on="group")
+        .join(
+            reads.group_by("group").agg(
+                pl.col("last_read").max(), last_b=pl.col("b1").max(), last_e=pl.col("e1").max()
+            ),
+            on="group",
+        )
+        .with_columns(times=1)
+    )
+    stays = known.select("line", "group", "irq", "name", came="first_sample", went="last_sample").join(
+        parts.select("group", "first_read", "last_read"), on="group", how="left", maintain_order="left"
     )
     recording = {
         "rec": 0,
@@ -100,16 +107,17 @@ def reduce_counts(
         "lines": stays.with_columns(last=pl.coalesce("went", "last_read"), order="line"),
         "counts": counts,
         "reads": reads,
-        "ends": _ends(flat, groups, stays, reads),
+        "parts": parts,
+        "ends": _ends(flat, groups, stays, parts),
         "absences": _absences(meta, stays.filter(pl.col("first_read").is_not_null()), after),
     }
     return state_of(COUNTS, {"every_ns": every_ns}, tables)
 
 
 def _groups(meta: Meta) -> pl.DataFrame:
-    """The groups, and the last read of each before the trace."""
+    """The groups, and the last read of each before the trace: previous, previous_b, previous_e."""
     previous = {
-        (read["kind"], read["engine"]): (read["time_ns"], read["time_ns"] + read["read_ns"], read["sample"])
+        (read["kind"], read["engine"]): (read["sample"], read["time_ns"], read["time_ns"] + read["read_ns"])
         for read in meta["previous"]
     }
     rows = [
@@ -119,8 +127,8 @@ def _groups(meta: Meta) -> pl.DataFrame:
         ]
         for number, group in enumerate(meta["groups"])
     ]
-    schema = {**COUNTS.tables["groups"].schema, "previous": pl.Int64(), "kind": KIND, "engine": ENGINE}
-    del schema["first_b"], schema["first_e"]
+    before = dict.fromkeys(("previous", "previous_b", "previous_e"), pl.Int64())
+    schema = {**COUNTS.tables["groups"].schema, **before, "kind": KIND, "engine": ENGINE}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -166,10 +174,9 @@ def _in_parts(rows: pl.LazyFrame, total: int, cells: int, grid: Grid) -> list[pl
     ]
 
 
-def _ends(flat: pl.LazyFrame, groups: pl.DataFrame, stays: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
+def _ends(flat: pl.LazyFrame, groups: pl.DataFrame, stays: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
     """The reads that saw a line first or last, the last of all among them; not those that saw all lines first."""
-    last = reads.group_by("group").agg(pl.col("last_read", "b1", "e1").max())
-    ends = last.select("group", sample="last_read", begin="b1", end="e1")
+    ends = parts.select("group", sample="last_read", begin="last_b", end="last_e")
     base = pl.coalesce("previous", pl.col("came").min().over("group"))
     came = stays.join(groups.select("group", "previous"), on="group").filter(pl.col("came") > base)
     wanted = pl.concat([came.select("group", sample="came"), stays.select("group", sample="went")]).drop_nulls()

@@ -9,14 +9,35 @@ import polars as pl
 from irqtrace.frames import LINE
 
 from .reads import due_windows
-from .state import NUMBER, Kind, Table
+from .state import NUMBER, Kind, Table, state_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .state import State
 
-__all__ = ["COUNTS", "due", "every_of", "groups_of", "lines_of", "machines"]
+__all__ = ["COUNTS", "due", "every_of", "groups_of", "lines_of", "machines", "refuse_twice", "whole"]
 
 _TEXT, _WHOLE, _CPU = pl.String(), pl.Int64(), pl.UInt16()
+
+
+def _no_part_twice(tables: Mapping[str, pl.DataFrame]) -> None:
+    """What two sources have in common would be counted twice."""
+    parts = tables["parts"].sort("group", "first_read")
+    overlaps = pl.col("first_read") <= pl.col("last_read").shift().over("group")
+    refuse_twice(parts.filter((pl.col("times") > 1) | overlaps), tables)
+
+
+def refuse_twice(twice: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> None:
+    """Raises ValueError if there are any parts (group, first_read) that are given more than once."""
+    if len(twice):
+        of_part = twice.head(1).join(tables["groups"], on="group").join(tables["recordings"], on="rec")
+        host, sample = of_part.select("host", "first_read").row(0)
+        raise ValueError(
+            f"two of the sources have reads in common: a recording of {host or 'one machine'} is given twice from its "
+            f"sample {sample} on; give each part once"
+        )
+
 
 COUNTS = Kind(
     "counts",
@@ -37,10 +58,6 @@ COUNTS = Kind(
                 "every": (_WHOLE, "max"),
                 "reads": (_WHOLE, "sum"),
                 "missed": (_WHOLE, "sum"),
-                "first_b": (_WHOLE, "min"),
-                "first_e": (_WHOLE, "min"),
-                "previous_b": (_WHOLE, "min"),
-                "previous_e": (_WHOLE, "min"),
             },
             number="group",
         ),
@@ -58,19 +75,35 @@ COUNTS = Kind(
                 "e1": (_WHOLE, "max"),
             },
         ),
+        "parts": Table(
+            {"group": NUMBER, "first_read": _WHOLE},
+            {
+                "first_b": (_WHOLE, "min"),
+                "first_e": (_WHOLE, "min"),
+                "previous": (_WHOLE, "max"),
+                "previous_b": (_WHOLE, "max"),
+                "previous_e": (_WHOLE, "max"),
+                "last_read": (_WHOLE, "max"),
+                "last_b": (_WHOLE, "max"),
+                "last_e": (_WHOLE, "max"),
+                "times": (_WHOLE, "sum"),
+            },
+        ),
         "ends": Table({"group": NUMBER, "sample": _WHOLE}, {"begin": (_WHOLE, "min"), "end": (_WHOLE, "min")}),
         "absences": Table({"line": NUMBER, "cpu": _CPU, "left": _WHOLE}, {"back": (_WHOLE, "max")}),
     },
+    check=_no_part_twice,
 )
 """Tables of the state.
 
 - recordings: the samples that it is of, ``first`` up to but not ``after``, and what is known of the machine, in JSON.
   Samples of two recordings say nothing of each other.
-- groups: with begin and end (UTC ns) of the first read, and of the last one before it.
 - lines: ``came`` and ``last`` are the samples of the first and the last read that saw a line, ``order`` is where it
   stands in its trace.
 - counts: what a cell counted in a window; 0 names a cell that is there. Windows are numbered from the grid's point 0.
 - reads: of each window the last read, with begin and end (UTC ns).
+- parts: of each trace its first and last read, and the one before it, with begin and end (UTC ns). Where a part's last
+  read is the one before another, they follow one another; else nothing is known of the time between.
 - ends: the reads that saw a line first or last, and the last of all.
 - absences: cells that were not there while their line was: ``left`` is the last sample before, ``back`` the first after
   or the end.
@@ -101,6 +134,18 @@ def lines_of(state: State) -> pl.DataFrame:
         .join(groups_of(state), on="group", maintain_order="left")
         .select("line", "came", "order", "group", "rec", "host", "boot", *LINE, went=went)
     )
+
+
+def whole(state: State) -> State:
+    """The same with each recording as one window."""
+    counts, reads = state["counts"], state["reads"]
+    window = pl.lit(0, dtype=pl.Int64).alias("window")
+    tables = {
+        **state.tables,
+        "counts": counts.group_by("line", "cpu").agg(pl.col("count").sum()).with_columns(window),
+        "reads": reads.group_by("group").agg(pl.col("last_read", "b1", "e1").max()).with_columns(window),
+    }
+    return state_of(COUNTS, {**state.settings, "every_ns": None}, tables)
 
 
 def machines(state: State) -> tuple[str, ...]:

@@ -12,10 +12,9 @@ import polars as pl
 from irqtrace.schema import KIND, LABEL
 
 from .counting import reduce_counts
-from .counts import lines_of, machines
+from .counts import lines_of, machines, whole
 from .measured import RATES, measured, named, rate_and_bounds, sum_of
-from .source import traces_of
-from .spread import reduced
+from .spread import known_traces, reduced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +48,7 @@ def interference(source: Source, cpus: int | Iterable[int] | None = None) -> pl.
     >>> irqtrace.interference(trace, cpus=[2, 3])  # doctest: +SKIP
     """
     wanted = _checked(cpus)
-    traces = list(traces_of(source))
+    traces = known_traces(source)
     state = reduced(traces, partial(_reduce, cpus=wanted))
     # What CPUs there are is asked for only to say so.
     if wanted is not None and not set(wanted) <= set(state["counts"]["cpu"].unique()):
@@ -73,14 +72,11 @@ def finish(state: State, cpus: int | Iterable[int] | None = None) -> pl.DataFram
     several = machines(state)
     wanted = _wanted(state, _checked(cpus))
     names = named(state, (*MACHINE, "kind", "irq", "name", "cpu"))
-    edges = [pl.col("b0", "e0").min(), pl.col("b1", "e1").max()]
     seconds = (pl.col("after") - pl.col("first")) * pl.col("interval_ns") / 1e9
     of_rec = state["recordings"].select("rec", seconds=seconds)
     rows = [
         frame.join(names.whats.select("what", *MACHINE), on="what")
         .join(wanted, on=[*MACHINE, "cpu"], how="semi", nulls_equal=True)
-        .group_by("part", "what", "rec", "cpu")
-        .agg(pl.col("count").sum(), *edges)
         .with_columns(rate_and_bounds())
         .with_columns(untold=pl.col("rate").is_null())
         .group_by("what", "rec", "cpu")
@@ -89,7 +85,7 @@ def finish(state: State, cpus: int | Iterable[int] | None = None) -> pl.DataFram
         .group_by("what", "cpu")
         .agg(pl.col("count").sum(), *map(_mean, RATES))
         .filter(pl.col("count") > 0)
-        for frame in measured(state, names)
+        for frame in measured(whole(state), names)
     ]
     share = pl.col("count") / pl.col("count").sum().over(*MACHINE, "cpu", "kind")
     return (

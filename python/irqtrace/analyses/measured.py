@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from .counts import due, lines_of
+from .counts import due, every_of, groups_of, lines_of
 from .state import NUMBER
 
 if TYPE_CHECKING:
@@ -133,19 +133,57 @@ def _of_parts(state: State, names: Named) -> pl.DataFrame:
 
 
 def _spans(state: State) -> pl.DataFrame:
-    """group, window, b0, e0, b1, e1: the last read before each window and its own last."""
+    """group, window, b0, e0, b1, e1: the last read before each window and its own last.
+
+    What is known in a window may be in pieces, with a part missing between. Their lengths are then added up: e1 - b0 is
+    the longest that they may be in all, b1 - e0 the shortest.
+    """
+    pieces = _pieces(state)
+    if not pieces.select("group", "window").is_duplicated().any():
+        return pieces.select("group", "window", *EDGES)
+    longest, shortest = (pl.col("e1") - pl.col("b0")).sum(), (pl.col("b1") - pl.col("e0")).sum()
+    begin, end = pl.col("b1").max(), pl.col("e1").max()
+    return (
+        pieces.group_by("group", "window", maintain_order=True)
+        .agg(b0=end - longest, e0=begin - shortest, b1=begin, e1=end)
+        .select("group", "window", *EDGES)
+    )
+
+
+def _pieces(state: State) -> pl.DataFrame:
+    """The same, a row for each run of parts that follow one another, by group and window."""
+    follows = pl.col("previous") == pl.col("last_read").shift().over("group")
+    runs = (
+        state["parts"]
+        .sort("group", "first_read")
+        .with_columns(run=(~follows.fill_null(value=False)).cum_sum())
+        .group_by("group", "run", maintain_order=True)
+        .agg(
+            pl.col("first_read", "first_b", "first_e", "previous_b", "previous_e").first(),
+            pl.col("last_read", "last_b", "last_e").last(),
+        )
+    )
+    reads = state["reads"].sort("group", "last_read")
+    # A window's last read is of one run; of the others that have reads there it is their own last.
+    ends = runs.join(groups_of(state), on="group").select(
+        "group", "last_read", window=_window_of(state, pl.col("last_read")), b1="last_b", e1="last_e"
+    )
+    reads = pl.concat([reads, ends.select(reads.columns)]).unique(["group", "last_read"]).sort("group", "last_read")
+    starts = runs.select("group", "run", last_read="first_read").sort("group", "last_read")
+    of_run = reads.join_asof(starts, on="last_read", by="group", check_sortedness=False)
 
     def before(edge: str) -> pl.Expr:
-        # What was read before a part is in the part before it, where that is there.
         previous = pl.when(pl.col("previous_b") < pl.col("first_b")).then(f"previous_{edge}")
-        return pl.coalesce(pl.col(f"{edge}1").shift().over("group"), previous, f"first_{edge}")
+        return pl.coalesce(pl.col(f"{edge}1").shift().over("group", "run"), previous, f"first_{edge}").alias(f"{edge}0")
 
-    return (
-        state["reads"]
-        .sort("group", "window")
-        .join(state["groups"], on="group", how="left", maintain_order="left")
-        .select("group", "window", "b1", "e1", b0=before("b"), e0=before("e"))
+    return of_run.join(runs.drop("last_read"), on=["group", "run"], maintain_order="left").with_columns(
+        before("b"), before("e")
     )
+
+
+def _window_of(state: State, sample: pl.Expr) -> pl.Expr:
+    every_ns = every_of(state)
+    return pl.lit(0, dtype=pl.Int64) if every_ns is None else sample * pl.col("interval_ns") // every_ns
 
 
 def rate_and_bounds() -> list[pl.Expr]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from irqtrace.files import collect, reading
+from irqtrace.files import collect
 from irqtrace.schema import FLAT, LABEL
 from irqtrace.trace import Trace, flat_trace
 
@@ -18,8 +18,7 @@ from . import imbalance, interference, rates
 from .counting import reduce_counts
 from .jitter import jitter
 from .quality import quality
-from .source import traces_of
-from .spread import reduced
+from .spread import known_traces, of_each, reduced
 from .storms import storms
 
 if TYPE_CHECKING:
@@ -79,8 +78,7 @@ def report(source: Source) -> Report:
 
     >>> irqtrace.report("t.parquet")  # doctest: +SKIP
     """
-    traces = tuple(traces_of(source))
-    held = _held(traces)
+    traces, held = _held(known_traces(source))
     # Jitter takes as long as all the others.
     with ThreadPoolExecutor(1) as beside:
         regularity = beside.submit(jitter, held)
@@ -88,8 +86,8 @@ def report(source: Source) -> Report:
         fastest = rates.finish(counts).sort("count", descending=True, nulls_last=True, maintain_order=True)
         shared = imbalance.finish(counts).sort("total", descending=True, nulls_last=True, maintain_order=True)
         return Report(
-            traces=traces,
-            quality=pl.concat(_quality(trace, several=len(traces) > 1) for trace in held),
+            traces=tuple(traces),
+            quality=pl.concat(of_each(held, lambda trace: _quality(trace, several=len(held) > 1))),
             rates=fastest,
             imbalance=shared,
             storms=storms(held),
@@ -98,15 +96,16 @@ def report(source: Source) -> Report:
         )
 
 
-def _held(traces: tuple[Trace, ...]) -> tuple[Trace, ...]:
-    """The traces in memory if they are small, so that each is read once and not for every analysis."""
-    rows = 0
-    for trace in traces:
-        with reading(trace._path):  # noqa: SLF001 - an analysis knows what a trace is made of
-            rows += trace.scan().select(pl.len()).collect().item()
-        if rows > HELD:
-            return traces
-    return tuple(map(_in_memory, traces))
+def _held(traces: list[Trace]) -> tuple[list[Trace], list[Trace]]:
+    """The traces, and if they are small the same in memory, so that each is read once and not for every analysis."""
+    if sum(of_each(traces, _rows)) > HELD:
+        return traces, traces
+    pairs = of_each(traces, lambda trace: (trace, _in_memory(trace)))
+    return [trace for trace, _ in pairs], [held for _, held in pairs]
+
+
+def _rows(trace: Trace) -> int:
+    return int(trace.scan().select(pl.len()).collect().item())
 
 
 def _in_memory(trace: Trace) -> Trace:

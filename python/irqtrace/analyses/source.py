@@ -83,18 +83,21 @@ def files_of(source: str | os.PathLike[str]) -> list[str]:
 
 def _of_several(sources: Iterable[Source]) -> Iterator[Trace]:
     paths: list[str] = []
+    others = 0
     for source in sources:
         if isinstance(source, str | os.PathLike):
             paths += files_of(source)
-        else:
-            yield from traces_of(source)
-    if len(paths) == 1:
+            continue
+        for trace in traces_of(source):
+            others += 1
+            yield trace
+    if len(paths) == 1 and not others:
         yield open_trace(paths[0])
     else:
-        yield from _readable(paths)
+        yield from _readable(paths, others)
 
 
-def _readable(paths: list[str]) -> Iterator[Trace]:
+def _readable(paths: list[str], others: int = 0) -> Iterator[Trace]:
     opened, problem = 0, None
     for path in paths:
         try:
@@ -105,5 +108,5 @@ def _readable(paths: list[str]) -> Iterator[Trace]:
         else:
             opened += 1
             yield trace
-    if not opened and problem is not None:
+    if not opened and not others and problem is not None:
         raise problem

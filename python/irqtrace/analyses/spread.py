@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from irqtrace.errors import IrqtraceError, IrqtraceWarning
 from irqtrace.files import reading
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from irqtrace.trace import Trace
 
-__all__ = ["Engine", "Reduce", "map_files", "reduced"]
+__all__ = ["Engine", "Reduce", "known_traces", "map_files", "of_each", "reduced"]
+
+T = TypeVar("T")
 
 Reduce = Callable[["Trace"], State]
 """The first step of an analysis, its options given: ``functools.partial(rates.reduce, every="100ms")``."""
@@ -32,15 +34,43 @@ class Engine(Protocol):
 
 
 def reduced(source: Source, reduce: Reduce) -> State:
-    """The state of all that a source stands for.
+    """The state of all that a source stands for. Of several traces one that is damaged is left out with a warning.
 
     Raises:
         ValueError: if there is nothing in it.
+        TraceFormatError: if all of it is damaged.
     """
-    states = [_of_trace(trace, reduce) for trace in traces_of(source)]
+    states = of_each(source, reduce)
     if not states:
         raise ValueError("there is nothing to analyse: no trace was given")
     return merge(states)
+
+
+def of_each(source: Source, function: Callable[[Trace], T]) -> list[T]:
+    """What the function gives for each trace of a source, those left out that turn out to be damaged."""
+    results: list[T] = []
+    problems: list[IrqtraceError | OSError] = []
+    for trace in traces_of(source):
+        try:
+            with reading(trace._path):  # noqa: SLF001 - whoever reduces a trace knows what it is made of
+                results.append(function(trace))
+        except (IrqtraceError, OSError) as error:
+            problems.append(error)
+    if problems and not results:
+        raise problems[0]
+    for problem in problems:
+        warnings.warn(f"{problem}: left out, and the others are analysed", IrqtraceWarning, stacklevel=4)
+    return results
+
+
+def known_traces(source: Source) -> list[Trace]:
+    """The traces of a source of which the facts can be read."""
+
+    def known(trace: Trace) -> Trace:
+        trace.info  # noqa: B018 - it is read when it is asked for
+        return trace
+
+    return of_each(source, known)
 
 
 def map_files(
@@ -90,8 +120,3 @@ def _of_file(path: str, reduce: Reduce) -> State | IrqtraceError | OSError:
         return reduced(path, reduce)
     except (IrqtraceError, OSError) as error:
         return error
-
-
-def _of_trace(trace: Trace, reduce: Reduce) -> State:
-    with reading(trace._path):  # noqa: SLF001 - whoever reduces a trace knows what it is made of
-        return reduce(trace)

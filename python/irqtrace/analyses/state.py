@@ -10,7 +10,7 @@ are numbers alone. Rows are numbered in the order of their keys, so the same row
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
@@ -91,6 +91,8 @@ class Kind:
 
     name: str
     tables: Mapping[str, Table]
+    check: Callable[[Mapping[str, pl.DataFrame]], None] = lambda _: None
+    """Raises ValueError for joined tables that do not go together."""
 
     def __post_init__(self) -> None:
         _KINDS[self.name] = self
@@ -153,7 +155,9 @@ def merge(states: Iterable[State]) -> State:
             )
     if len(known) == 1:
         return first
-    return State(first.kind, first.settings, _joined(first.kind, [state.tables for state in known]))
+    tables = _joined(first.kind, [state.tables for state in known])
+    first.kind.check(tables)
+    return State(first.kind, first.settings, tables)
 
 
 def _joined(kind: Kind, parts: list[Mapping[str, pl.DataFrame]]) -> dict[str, pl.DataFrame]:

@@ -14,8 +14,7 @@ from irqtrace.schema import KIND, LABEL, TIME
 from .counting import reduce_counts
 from .counts import every_of, machines
 from .measured import named
-from .source import traces_of
-from .spread import reduced
+from .spread import known_traces, reduced
 from .windows import line_windows, slowest_ns
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def storms(source: Source, every: Duration | None = None, threshold: float = THR
     >>> irqtrace.storms(trace, every="50ms").sort("peak", descending=True)  # doctest: +SKIP
     """
     _check_threshold(threshold)
-    traces = list(traces_of(source))
+    traces = known_traces(source)
     every = duration_text(max(EVERY_NS, slowest_ns(traces))) if every is None else every
     state = reduced(traces, partial(reduce_counts, every=every, cpus=False))
     found, names = _found(state, threshold)
@@ -93,8 +92,11 @@ def finish(state: State, threshold: float = THRESHOLD) -> pl.DataFrame:
 def _found(state: State, threshold: float) -> tuple[pl.DataFrame, Named]:
     """The windows that are of a storm: what, rec, window, count, begin, end, rate, baseline, storm."""
     names = named(state, ("host", "boot", "kind", "irq", "name"))
+    # Where a part is missing, a window does not begin with the last read of the one before.
+    apart = pl.col("begin") > pl.col("end").shift()
+    begins = ((pl.col("exceeds") != pl.col("exceeds").shift()) | apart).fill_null(value=True)
     windows = [
-        exceeding(frame, threshold).with_columns(run=pl.col("exceeds").rle_id().over("what", "rec")).filter("exceeds")
+        exceeding(frame, threshold).with_columns(run=begins.cum_sum().over("what", "rec")).filter("exceeds")
         for frame in line_windows(state, names)
     ]
     return pl.concat(windows).with_columns(storm=pl.struct("what", "rec", "run").rank("dense")), names

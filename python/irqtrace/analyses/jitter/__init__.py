@@ -200,7 +200,7 @@ def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: _Gaps) 
         parts = list(threads.map(of_block, stretch.blocks()))
     tables = {name: [part[name] for part in parts if name in part] for name in CODED}
     together = {name: pl.concat(frames) for name, frames in tables.items() if frames}
-    return {"spans": spans.select("line", "base", "last"), **levels.of_stretch(), **together}
+    return {"spans": spans.select("line", "base", "last", times=1), **levels.of_stretch(), **together}
 
 
 def _over_seams(tables: Tables, known: pl.DataFrame) -> tuple[Tables, Tables, pl.DataFrame]:
@@ -221,5 +221,5 @@ def _over_seams(tables: Tables, known: pl.DataFrame) -> tuple[Tables, Tables, pl
         "segments": segments,
         "spectrum": spectrum,
     }
-    spans = runs.group_by("line", "run", maintain_order=True).agg(pl.col("last").max()).rename({"run": "base"})
+    spans = runs.group_by("line", "run", maintain_order=True).agg(pl.col("last", "times").max()).rename({"run": "base"})
     return tables | {"ends": ends, "spans": spans}, added, between

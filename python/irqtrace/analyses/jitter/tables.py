@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from irqtrace.analyses.counts import refuse_twice
 from irqtrace.analyses.state import NUMBER, Kind, State, Table, state_of
 from irqtrace.frames import GROUP, LINE, lines
 
@@ -26,7 +27,7 @@ def _tables(cell: Mapping[str, pl.DataType]) -> dict[str, Table]:
     """What is kept of each group, line and cell, whatever a cell is named by."""
     group, line = {"group": NUMBER}, {"line": NUMBER}
     return {
-        "spans": Table({**line, "base": _WHOLE}, {"last": (_WHOLE, "max")}),
+        "spans": Table({**line, "base": _WHOLE}, {"last": (_WHOLE, "max"), "times": (_WHOLE, "sum")}),
         "points": Table({**group, "point": _WHOLE}),
         "cells": Table(
             dict(cell),
@@ -54,6 +55,12 @@ def _tables(cell: Mapping[str, pl.DataType]) -> dict[str, Table]:
     }
 
 
+def _no_part_twice(tables: Mapping[str, pl.DataFrame]) -> None:
+    spans = tables["spans"].sort("line", "base").join(tables["lines"], on="line", maintain_order="left")
+    overlaps = (pl.col("times") > 1) | (pl.col("base") < pl.col("last").shift().over("line"))
+    refuse_twice(spans.filter(overlaps).rename({"base": "first_read"}), tables)
+
+
 JITTER = Kind(
     "jitter",
     {
@@ -66,6 +73,7 @@ JITTER = Kind(
         ),
         **_tables({"line": NUMBER, "cpu": pl.UInt16()}),
     },
+    check=_no_part_twice,
 )
 """Tables of the state.
 
