@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import irqtrace
+from counted import counted_trace
 from irqtrace.analyses import jitter
 from irqtrace.analyses.jitter import histogram
 from irqtrace.analyses.state import merge
@@ -411,3 +412,18 @@ def test_neither_the_order_of_rows_nor_cpus_that_count_nothing_change_the_answer
     answer = irqtrace.jitter(frame)
     assert_same(irqtrace.jitter(frame.sample(fraction=1, shuffle=True, seed=1)), answer)
     assert_same(irqtrace.jitter(in_memory(sampled(events | idle, 3)).frame()), answer)
+
+
+def test_windows_of_a_cpu_that_had_nothing_in_one_of_two_recordings_are_windows_of_it() -> None:
+    silent = np.zeros((199, 2), np.int64)
+    silent[:, 0] = 1
+    once, often = silent.copy(), silent.copy()
+    once[100, 1] = 1
+    often[::10, 1] = 1
+    later = in_memory(counted_trace({"eth0": often})).frame().with_columns(time=pl.col("time").dt.offset_by("1h"))
+    windows = [
+        irqtrace.jitter([in_memory(counted_trace({"eth0": counts})).frame(), later])["windows"].to_list()
+        for counts in (silent, once)
+    ]
+    assert windows[0] == windows[1]
+    assert windows[0][1][0] == 2 * 199

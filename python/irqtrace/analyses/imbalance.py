@@ -13,6 +13,7 @@ from irqtrace.schema import KIND, LABEL, TIME
 from .counting import reduce_counts
 from .counts import due, every_of, groups_of, machines
 from .measured import named
+from .online import online
 from .spread import reduced
 from .state import NUMBER
 
@@ -93,19 +94,16 @@ def finish(state: State, by: By = "irq") -> pl.DataFrame:
     cells = state["counts"].filter(pl.col("cpu").is_not_null())
     cells = cells.with_columns(of_line.gather(cells["line"]).alias("what"))
     had_any = cells.group_by("what").agg(pl.col("count").sum()).filter(pl.col("count") > 0)
-    there = cells.group_by("what").agg(all_cpus=pl.col("cpu").n_unique()).join(had_any.select("what"), on="what")
     taken = cells.filter(pl.col("count") > 0)
     taken = taken.with_columns(begin=_begins(state).gather(taken["line"]) + pl.col("window") * (every_of(state) or 0))
     if names.whats.height < state["lines"].height:
         taken = taken.group_by("what", "begin", "cpu").agg(pl.col("count").sum())
     key = ["what", "begin"]
     rows = (
-        _own_windows(names, windows)
-        .join(there, on="what")
-        .join(_absent(state, of_line, windows), on=key, how="left")
+        online(state, names, windows)
+        .join(had_any, on="what", how="semi")
         .join(_measured(taken), on=key, how="left")
         .join(_on_node(taken, names, _nodes(state)), on=key, how="left")
-        .with_columns(cpus=(pl.col("all_cpus") - pl.col("absent").fill_null(0)).cast(pl.Int64))
     )
     return (
         rows.with_columns(_measures())
@@ -138,51 +136,6 @@ def _begins(state: State) -> pl.Series:
     lines = state["lines"].join(groups_of(state), on="group", maintain_order="left")
     begin = pl.col("t0_ns") + (pl.col("first") * pl.col("interval_ns") if every_of(state) is None else 0)
     return lines.select(begin).to_series()
-
-
-def _own_windows(names: Named, windows: pl.DataFrame) -> pl.DataFrame:
-    """what, begin, read: the windows in which one of its lines was there and due, and whether there was a read."""
-    return (
-        names.parts.join(windows, on="group")
-        .filter(_was_there())
-        .group_by("what", "begin")
-        .agg(pl.col("read").any().fill_null(value=False))
-    )
-
-
-def _was_there() -> pl.Expr:
-    return (pl.col("came").fill_null(0) < pl.col("high")) & (pl.col("went").fill_null(2**62) >= pl.col("low"))
-
-
-def _absent(state: State, of_line: pl.Series, windows: pl.DataFrame) -> pl.DataFrame:
-    """what, begin, absent: how many CPUs of it were not there in the whole window."""
-    absences = state["absences"]
-    if absences.is_empty():
-        return pl.DataFrame(schema={"what": NUMBER, "begin": pl.Int64(), "absent": pl.UInt32()})
-    cell = ["line", "cpu"]
-    left = (
-        # Where several follow one another, as at a seam between files, they are one.
-        absences.sort(*cell, "left")
-        .with_columns(
-            run=(pl.col("left") > pl.col("back").shift().over(cell)).fill_null(value=True).cum_sum().over(cell)
-        )
-        .group_by(*cell, "run")
-        .agg(pl.col("left").min(), pl.col("back").max())
-        .join(state["lines"].select("line", "group"), on="line")
-        .join(windows, on="group")
-        .filter(pl.col("left") < pl.col("low"), pl.col("back") >= pl.col("high"))
-    )
-    left = left.with_columns(of_line.gather(left["line"]).alias("what"))
-    # A CPU that one of several lines still has is there.
-    cells = state["counts"].select(cell).unique()
-    lines = cells.with_columns(of_line.gather(cells["line"]).alias("what")).group_by("what", "cpu").agg(lines=pl.len())
-    gone = left.group_by("what", "begin", "cpu").agg(gone=pl.len())
-    return (
-        gone.join(lines, on=["what", "cpu"], nulls_equal=True)
-        .filter(pl.col("gone") >= pl.col("lines"))
-        .group_by("what", "begin")
-        .agg(absent=pl.len())
-    )
 
 
 def _on_node(taken: pl.DataFrame, names: Named, nodes: pl.DataFrame) -> pl.DataFrame:

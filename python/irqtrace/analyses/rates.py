@@ -74,8 +74,9 @@ def rates(
         which a read was due.
 
     Raises:
-        ValueError: if `every` is shorter than the interval, `by` names no column, or `by` sums up kinds of which one is
-            read less often than `every`; the message says what would do.
+        ValueError: if `every` is shorter than the interval, `by` names no column or has ``"line"`` where there are
+            several recordings, or sums up kinds of which one is read less often than `every`, or if two sources have
+            reads in common; the message says what would do.
 
     >>> irqtrace.rates(trace, every="100ms", by=("kind", "irq", "name", "cpu"))  # doctest: +SKIP
     """
@@ -92,6 +93,7 @@ def finish(state: State, by: str | Sequence[str] = DEFAULT_BY, *, dense: bool = 
     """The rates of a state, as `rates` has them."""
     by = _checked_by(by)
     by = (*by, *(column for column in machines(state) if column not in by))
+    _check_lines(state, by)
     _check_groups(state, by)
     names = named(state, by)
     key = ["begin", "what", *(["cpu"] if "cpu" in by else [])]
@@ -123,6 +125,11 @@ def _checked_by(by: str | Sequence[str]) -> tuple[str, ...]:
         if name not in BY:
             raise ValueError(f"unknown column {name!r} in by; the columns are {', '.join(BY)}")
     return names
+
+
+def _check_lines(state: State, by: tuple[str, ...]) -> None:
+    if "line" in by and len(state["recordings"]) > 1:
+        raise ValueError("the number of a line is that of one recording, and these are several; use irq and name in by")
 
 
 def _check_groups(state: State, by: tuple[str, ...]) -> None:

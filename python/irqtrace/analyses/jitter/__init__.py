@@ -144,7 +144,8 @@ def _reduced(trace: Trace, rows: int, most_gaps: int) -> tuple[Tables, pl.DataFr
         part = _measured(stretch, meta, back.filter(pl.col("sample") > first).select("cell", "sample"), kept)
         edges, added, between = _over_seams(joined(edges, part), known)
         edges = pruned(edges, known)
-        waiting += [part, added, kept.taken(between)]
+        # Windows count also those of a CPU that had nothing in them.
+        waiting += [part, added, kept.taken(between), {"cells": stretch.named}]
         # Sums are joined when there are as many new rows as old ones: each row is then joined a few times, not always.
         if sum(map(_size, waiting)) > max(_size(sums), WAITING):
             sums, waiting = joined(sums, *waiting), []

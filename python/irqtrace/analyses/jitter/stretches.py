@@ -119,6 +119,8 @@ class Stretch:
     grown: Packed
     starts: NDArray[np.int64]
     """Where cells begin."""
+    named: pl.DataFrame
+    """cell: those that the first read of a layout names, be it that they never grew."""
 
     @property
     def first(self) -> int:
@@ -181,6 +183,7 @@ class _Collected:
             orient="row",
         )
         self._reads: list[pl.DataFrame] = []
+        self._named: list[pl.DataFrame] = []
         self._grown: dict[int, list[NDArray[np.int64]]] = {at: [] for at in range(len(meta["groups"]))}
         self._counts = [0] * len(meta["groups"])
         self.height = 0
@@ -209,12 +212,15 @@ class _Collected:
                 self._grown[at].append(self._packing.packed(own))
             self._counts[at] += reads["group"].eq(at).sum()
         self._reads.append(reads.drop("place"))
+        still = with_line(chunk.filter(delta=0).lazy(), self._meta)
+        cell = cell_of(pl.col("line"), pl.col("cpu")).alias("cell")
+        self._named.append(still.select(*GROUP, cell).unique().collect())
 
     def stretches(self, before: dict[int, tuple[int, int, int]]) -> Iterator[Stretch]:
         """A stretch for each group with reads; ``before`` are sample, begin and end of the last read before them."""
         if not self._reads:
             return
-        reads = pl.concat(self._reads)
+        reads, named = pl.concat(self._reads), pl.concat(self._named).unique()
         for at, group in enumerate(self._meta["groups"]):
             own = reads.filter(group=at)
             if own.is_empty():
@@ -231,6 +237,7 @@ class _Collected:
                 _with_times(own, known),
                 grown,
                 grown.starts(of_group.sort().cast(pl.Int64).to_numpy()),
+                named.filter(kind=group["kind"], engine=group["engine"]).select("cell"),
             )
 
 
