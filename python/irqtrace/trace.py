@@ -275,7 +275,8 @@ class _Flat:
     def ends(self) -> tuple[int, int]:
         sample = self.table.select("sample")
         with files.reading(self.path):
-            first, last = pl.collect_all([sample.head(1), sample.tail(1)])
+            # Each by itself: together they would read the whole column.
+            first, last = sample.head(1).collect(), sample.tail(1).collect()
         return _ends(first["sample"], last["sample"])
 
     def deltas(self) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from irqtrace.schema import ENGINE, KIND
 
 from .counts import COUNTS
 from .packed import Packed
-from .reads import Grid, first_reads, last_reads
+from .reads import Grid, first_reads, last_reads, read_windows
 from .state import state_of
 
 if TYPE_CHECKING:
@@ -58,30 +59,36 @@ def reduce_counts(
     every: Duration | None = None,
     *,
     cpus: bool = True,
+    timed: bool = True,
     only: Iterable[int] | None = None,
     windows: Iterable[int] | None = None,
 ) -> State:
     """The state of one trace.
 
-    Without ``cpus`` they are not told apart, which makes less work. For a part of the counts: ``only`` are the CPUs
-    that are wanted; ``windows`` are those to count in, and then there are no reads.
+    Without ``cpus`` they are not told apart, and without ``timed`` it is not told when the reads of windows were; both
+    make less work. For a part of the counts: ``only`` are the CPUs that are wanted; ``windows`` are those to count in,
+    and then there are no reads.
     """
     every_ns = checked_every(trace, every)
     flat, meta, info = trace.scan(), trace._meta, trace.info  # noqa: SLF001 - an analysis knows what a trace is made of
     first, after = ((ns - info.t0_ns) // info.interval_ns for ns in (info.begin_ns, info.end_ns))
     grid = Grid(info.interval_ns, every_ns, first, after)
     groups = _groups(meta)
-    if windows is None:
-        firsts, reads = first_reads(flat, groups, grid), last_reads(flat, groups, grid)
-    else:
-        firsts, reads = (pl.DataFrame(schema=COUNTS.tables[name].schema) for name in ("parts", "reads"))
     known = lines(meta).join(groups.select("group", *GROUP), on=GROUP, maintain_order="left")
     counts = _counts(flat, known, meta, grid, cpus=cpus, only=only, windows=windows)
+    if windows is not None:
+        firsts, lasts, reads = (pl.DataFrame(schema=COUNTS.tables[name].schema) for name in ("parts", "reads", "reads"))
+    else:
+        firsts = first_reads(flat, groups, grid)
+        lasts = last_reads(flat, groups, replace(grid, every_ns=None))
+        reads = (
+            last_reads(flat, groups, grid) if timed else read_windows(flat, groups, grid, counts.join(known, on="line"))
+        )
     parts = (
         firsts.select("group", "first_read", "first_b", "first_e")
         .join(groups.select("group", "previous", "previous_b", "previous_e"), on="group")
         .join(
-            reads.group_by("group").agg(
+            lasts.group_by("group").agg(
                 pl.col("last_read").max(), last_b=pl.col("b1").max(), last_e=pl.col("e1").max()
             ),
             on="group",
@@ -111,7 +118,7 @@ def reduce_counts(
         "ends": _ends(flat, groups, stays, parts),
         "absences": _absences(meta, stays.filter(pl.col("first_read").is_not_null()), after),
     }
-    return state_of(COUNTS, {"every_ns": every_ns}, tables)
+    return state_of(COUNTS, {"every_ns": every_ns, "timed": int(timed)}, tables)
 
 
 def _groups(meta: Meta) -> pl.DataFrame:
@@ -149,7 +156,9 @@ def _counts(
     if windows is not None:
         flat = flat.filter(grid.window(pl.col("sample")).is_in(list(windows)))
     telling = telling_columns(known)
-    rows = flat.filter(pl.col("irq").is_not_null()) if telling else with_line(flat, meta)
+    rows = flat if telling else with_line(flat, meta)
+    if telling and only is None:
+        rows = rows.filter(pl.col("irq").is_not_null())
     window = grid.window(pl.col("sample")).alias("window")
     key = Packed(known, telling or ["line"], window, grid.windows, cpus=cpus)
     cells = len(known) * (len(meta["host"]["cpus_online"] or [0]) if cpus else 1)

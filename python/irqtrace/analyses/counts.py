@@ -101,7 +101,7 @@ COUNTS = Kind(
 - lines: ``came`` and ``last`` are the samples of the first and the last read that saw a line, ``order`` is where it
   stands in its trace.
 - counts: what a cell counted in a window; 0 names a cell that is there. Windows are numbered from the grid's point 0.
-- reads: of each window the last read, with begin and end (UTC ns).
+- reads: of each window the last read, with begin and end (UTC ns); these are null unless the setting ``timed`` is 1.
 - parts: of each trace its first and last read, and the one before it, with begin and end (UTC ns). Where a part's last
   read is the one before another, they follow one another; else nothing is known of the time between.
 - ends: the reads that saw a line first or last, and the last of all.
@@ -126,7 +126,7 @@ def lines_of(state: State) -> pl.DataFrame:
 
     And what tells lines apart: group, rec, host, boot, kind, engine, irq, name.
     """
-    last_read = state["reads"].group_by("group").agg(pl.col("last_read").max())
+    last_read = state["parts"].group_by("group").agg(pl.col("last_read").max())
     went = pl.when(pl.col("last") < pl.col("last_read")).then("last")
     return (
         state["lines"]

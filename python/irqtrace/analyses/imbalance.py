@@ -76,7 +76,7 @@ def imbalance(source: Source, every: Duration | None = None, by: By = "irq") -> 
 
 def reduce(trace: Trace, every: Duration | None = None) -> State:
     """The state of one trace, for windows of this length."""
-    return reduce_counts(trace, every)
+    return reduce_counts(trace, every, timed=False)
 
 
 def finish(state: State, by: By = "irq") -> pl.DataFrame:

@@ -70,6 +70,8 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
     part, what, rec, cpu where it is told apart; window, begin (UTC ns), count, b0, e0, b1, e1; brief: whether no time
     is left of it. In the order of what, part, cpu and window. There is one frame at least, be it empty.
     """
+    if not state.settings["timed"]:
+        raise ValueError("this state does not tell when the reads were: reduce with the analysis that is to finish it")
     cell = ["part", *names.cpu]
     counts = _of_parts(state, names)
     cells = counts.group_by(cell).agg(events=pl.col("count").sum()).join(names.parts, on="part")

@@ -10,7 +10,7 @@ from irqtrace.frames import GROUP
 
 from .state import NUMBER
 
-__all__ = ["Grid", "due_windows", "first_reads", "last_reads"]
+__all__ = ["Grid", "due_windows", "first_reads", "last_reads", "read_windows"]
 
 REACH = 8
 """Of so many reads that were due one was made, nearly always: more are not looked at."""
@@ -69,6 +69,19 @@ def last_reads(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataF
     if due < PART:
         return _last_of(flat, groups, grid)
     found = _last_of(flat.filter(grid.is_near_end(min(due // PART, REACH) * step)), groups, grid)
+    return _with_missing(found, flat, groups, grid)
+
+
+def read_windows(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid, counted: pl.DataFrame) -> pl.DataFrame:
+    """As `last_reads`, but that it is not told when these reads were: in the windows of counts there were some."""
+    untold = pl.lit(None, dtype=pl.Int64)
+    found = counted.select("group", "window").unique().with_columns(last_read=untold, b1=untold, e1=untold)
+    rest = _with_missing(found, flat.filter(pl.col("irq").is_null()), groups, grid)
+    return rest.with_columns(last_read=untold, b1=untold, e1=untold)
+
+
+def _with_missing(found: pl.DataFrame, flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataFrame:
+    """Adds what these rows tell of the windows that were due and not found."""
     grids = groups.filter(pl.col("reads") > 0).with_columns(
         interval_ns=pl.lit(grid.interval_ns), first=pl.lit(grid.first), after=pl.lit(grid.after)
     )
