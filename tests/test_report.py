@@ -7,11 +7,13 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from polars.testing import assert_frame_equal
 from rich.console import Console
 
 import irqtrace
+from counted import counted_trace
 from irqtrace.display.report import print_report
 from made import MadeLine, MadeRead, MadeTrace, small_trace
 
@@ -40,7 +42,20 @@ def test_a_report_is_what_each_analysis_says(make_trace: Callable[..., Trace]) -
     assert_frame_equal(report.storms, irqtrace.storms(trace))
     assert_frame_equal(report.quality, irqtrace.quality(trace))
     assert report.interference is None, "no CPU of this host is isolated"
+    assert report.compare is None, "it has no marks"
     assert set(report.frames) == {"rates", "imbalance", "jitter", "storms", "quality"}
+
+
+def test_a_report_of_a_trace_with_marks_says_what_changed_at_them(make_trace: Callable[..., Trace]) -> None:
+    counts = np.random.default_rng(1).poisson(3, (600, 1))
+    counts[300:] *= 2
+    trace = make_trace(counted_trace({"eth0": counts}, marks={"moved": 301}))
+    report = irqtrace.report(trace)
+    assert report.compare is not None
+    assert_frame_equal(report.compare, irqtrace.compare(trace))
+    assert report.compare["change"].to_list() == ["faster"]
+    assert any("What changed at the marks" in line for line in page(report, 100))
+    assert '"compare"' in report.to_json()
 
 
 def test_a_report_of_several_traces_tells_them_apart(tmp_path: Path) -> None:

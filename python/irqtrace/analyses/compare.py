@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .source import Source
     from .state import State
 
-__all__ = ["compare", "finish", "reduce"]
+__all__ = ["compare", "finish", "has_parts", "reduce"]
 
 By = Literal["line", "cpu"]
 
@@ -171,12 +171,7 @@ def _parts(source: Source) -> list[tuple[str, Trace]]:
     if len(traces) != 1:
         raise ValueError(f"compare takes two sources, or one trace with marks in it; this one is {len(traces)} traces")
     trace, info = traces[0], traces[0].info
-    begins = {0: START}
-    for mark in trace.marks:
-        # A part begins at the first point of the grid that is not before its mark.
-        begin_ns = max(-((info.begin_ns - mark.time_ns) // info.interval_ns) * info.interval_ns, 0)
-        if begin_ns < info.duration_ns:
-            begins[begin_ns] = mark.text
+    begins = _begins(trace)
     if len(begins) == 1:
         raise ValueError("the trace has no mark between its reads to compare at: set marks, or give a second source")
     ends = [*list(begins)[1:], info.duration_ns]
@@ -184,6 +179,23 @@ def _parts(source: Source) -> list[tuple[str, Trace]]:
         (name, trace.slice(f"{begin_ns}ns", f"{end_ns}ns"))
         for (begin_ns, name), end_ns in zip(begins.items(), ends, strict=True)
     ]
+
+
+def has_parts(trace: Trace) -> bool:
+    """Whether it has a mark between its reads."""
+    return len(_begins(trace)) > 1
+
+
+def _begins(trace: Trace) -> dict[int, str]:
+    """When each part begins, in ns from the trace's begin, and its name."""
+    info = trace.info
+    begins = {0: START}
+    for mark in trace.marks:
+        # A part begins at the first point of the grid that is not before its mark.
+        begin_ns = max(-((info.begin_ns - mark.time_ns) // info.interval_ns) * info.interval_ns, 0)
+        if begin_ns < info.duration_ns:
+            begins[begin_ns] = mark.text
+    return begins
 
 
 def _window_ns(sides: list[list[Trace]]) -> int:

@@ -15,6 +15,7 @@ from irqtrace.schema import FLAT, LABEL
 from irqtrace.trace import Trace, flat_trace
 
 from . import imbalance, interference, rates
+from .compare import compare, has_parts
 from .counting import reduce_counts
 from .jitter import jitter
 from .quality import quality
@@ -40,6 +41,7 @@ class Report:
         quality: how good each recording is, host and boot before the columns of `quality` where there are several.
         rates, imbalance, jitter, storms: the frames of these analyses; rates and imbalance the busiest line first.
         interference: what interrupted isolated and nohz_full CPUs; None where no host has any.
+        compare: what changed at the marks of the trace; None where there are none between its reads, or several traces.
     """
 
     traces: tuple[Trace, ...]
@@ -49,6 +51,7 @@ class Report:
     jitter: pl.DataFrame
     storms: pl.DataFrame
     interference: pl.DataFrame | None
+    compare: pl.DataFrame | None
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -92,6 +95,7 @@ def report(source: Source) -> Report:
             imbalance=shared,
             storms=storms(held),
             interference=_interference(counts),
+            compare=compare(held) if len(held) == 1 and has_parts(held[0]) else None,
             jitter=regularity.result(),
         )
 

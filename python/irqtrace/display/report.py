@@ -10,7 +10,7 @@ import polars as pl
 from rich.console import Console
 from rich.text import Text
 
-from .analyses import busiest_table, interference_table, jitter_table, storms_table
+from .analyses import busiest_table, compare_table, interference_table, jitter_table, storms_table
 from .imbalance import imbalance_table
 from .summary import headline, print_quality, print_warnings
 from .text import harmless
@@ -33,6 +33,7 @@ SECTIONS: dict[str, tuple[str, Callable[[pl.DataFrame, int], Table]]] = {
     "jitter": ("How regularly they came", jitter_table),
     "storms": ("When lines came much faster than usual", storms_table),
     "interference": ("What interrupted the isolated CPUs", interference_table),
+    "compare": ("What changed at the marks", compare_table),
 }
 
 
