@@ -54,7 +54,8 @@ def compare(
     - ``ratio``: rate_after / rate_before, with the 95 % interval ``ratio_lo`` to ``ratio_hi``. It takes into account
       that interrupts come in bursts, or more regularly than by chance: the counts of windows tell (index of dispersion,
       quasi-Poisson, McCullagh and Nelder, 1989; Welch, 1947). What is correlated over longer than a window makes it too
-      narrow. Where nothing was counted before, ratio and ratio_hi are null and ratio_lo is what it exceeds.
+      narrow. Where nothing was counted before, ratio and ratio_hi are null and ratio_lo is what it exceeds. A bound
+      that is more than 10⁶ times the ratio says nothing: ratio_hi is null then, and ratio_lo 0.
     - ``moved_share``: the part of the interrupts that another CPU took, ½ Σ |share after - share before| over the CPUs
       (total variation distance): 0 where the shares are the same, 1 where no CPU has any on both sides.
     - ``change``: ``new`` or ``gone`` for what was there on one side only; ``faster`` or ``slower`` where the interval

@@ -13,6 +13,9 @@ __all__ = ["ratios", "t_quantile", "t_quantiles"]
 OUTSIDE = 0.05
 """How often an interval may miss the truth."""
 
+FARTHEST = 1e6
+"""Of a bound from its ratio."""
+
 SIDES = ("before", "after")
 
 
@@ -33,8 +36,9 @@ def ratios(rows: pl.DataFrame) -> pl.DataFrame:
     The interval is ln((N₂ + ½) / T₂) - ln((N₁ + ½) / T₁) ± t · √(variance₁ + variance₂), with the ½ of Haldane (1956)
     for what counted nothing, and Student's t for the degrees of freedom of Satterthwaite (1946) and Welch (1947).
 
-    ratio_lo is 0 where nothing was counted after, ratio_hi null (there is none) where nothing was before. All three
-    are null where neither side tells how unevenly interrupts come.
+    ratio_lo is 0 where nothing was counted after, ratio_hi null (there is none) where nothing was before; and both so
+    where they lie more than a factor of 10⁶ apart from the ratio, which is to say that nothing is known. All three are
+    null where neither side tells how unevenly interrupts come.
     """
     own = {side: _dispersion(side) for side in SIDES}
     rows = rows.with_columns(
@@ -54,9 +58,10 @@ def ratios(rows: pl.DataFrame) -> pl.DataFrame:
     reach = t_quantiles(OUTSIDE, measured["free"]) * measured["variance"].sqrt()
     # No ratio of counts is anywhere near e^700, and what is beyond has no float.
     low, high = ((measured["difference"] + sign * reach).clip(-700, 700).exp() for sign in (-1, 1))
+    is_told = reach < math.log(FARTHEST)
     return rows.select(pl.exclude("^(own|free)_.*$")).with_columns(
-        ratio_lo=pl.when(pl.col("count_after") > 0).then(low).otherwise(pl.when(low.is_not_null()).then(0.0)),
-        ratio_hi=pl.when(pl.col("count_before") > 0).then(high),
+        ratio_lo=pl.when(pl.col("count_after") > 0, is_told).then(low).otherwise(pl.when(low.is_not_null()).then(0.0)),
+        ratio_hi=pl.when(pl.col("count_before") > 0, is_told).then(high),
         significant=(low > 1) | (high < 1),
     )
 
