@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import irqtrace
-from irqtrace.analyses import imbalance, rates
+from irqtrace.analyses import imbalance, jitter, rates
 from irqtrace.analyses.spread import map_files, reduced
 from irqtrace.analyses.state import State, merge
 from irqtrace.analyses.stored import pack, read_state, unpack, write_state
@@ -230,6 +230,45 @@ def test_the_states_of_any_parts_joined_in_any_order_give_what_the_whole_gives(
         joined = merge([merge(states[:2]), *states[2:]]) if len(states) > 2 else merge(states)
         whole = analysis.finish(analysis.reduce(trace, every), **options)
         assert_frame_equal(analysis.finish(joined, **options), whole, categorical_as_str=True)
+
+
+def test_a_cpu_that_was_away_over_seams_is_away_in_the_parts_as_in_the_whole(make_trace: Callable[..., Trace]) -> None:
+    trace = make_trace(away_trace(away=range(11, 20), samples=30))
+    for first, second in combinations((5, 10, 11, 12, 16, 19, 20, 21, 25), 2):
+        parts = [trace.slice(f"{a}ms", f"{b}ms") for a, b in pairwise([0, first, second, 30])]
+        whole = irqtrace.imbalance(trace, "5ms")
+        assert_frame_equal(irqtrace.imbalance(parts[::-1], "5ms"), whole, categorical_as_str=True)
+        states = [jitter.reduce(part) for part in parts]
+        whole = jitter.finish(jitter.reduce(trace))
+        assert_frame_equal(jitter.finish(merge(states)), whole, rel_tol=1e-9, categorical_as_str=True)
+    assert set(irqtrace.imbalance(trace, "1ms")["cpus"]) == {1, 2}
+
+
+def away_trace(away: range, samples: int) -> MadeTrace:
+    """One line, of which CPU 1 was not there for a while."""
+    reads = []
+    for sample in range(samples):
+        there = (0,) if sample in away else (0, 1)
+        named = sample in {0, away.start, away.stop}
+        deltas = {(0, cpu): int(sample not in {0, away.stop} or (cpu == 0 and sample > 0)) for cpu in there}
+        reads.append(
+            MadeRead(
+                "irq",
+                "proc",
+                sample,
+                sample * 1_000_000 + 9_000,
+                20_000,
+                deltas if named or any(deltas.values()) else {},
+            )
+        )
+    made = MadeTrace(1_000_000, {("irq", "proc"): 1}, [MadeLine(0, "irq", "24", "eth0")], reads)
+    made.baselines += [(0, 0, 0, 7), (0, 1, 0, 7), (0, 1, away.stop, 3)]
+    made.finals += [
+        (0, 1, away.start - 1, 7 + away.start - 1),
+        (0, 0, samples - 1, 7 + samples - 1),
+        (0, 1, samples - 1, 3 + samples - 1 - away.stop),
+    ]
+    return made
 
 
 def changing_trace(seed: int) -> MadeTrace:

@@ -96,7 +96,10 @@ def reduce_counts(
         .with_columns(times=1)
     )
     stays = known.select("line", "group", "irq", "name", came="first_sample", went="last_sample").join(
-        parts.select("group", "first_read", "last_read"), on="group", how="left", maintain_order="left"
+        parts.select("group", "first_read", "last_read", before=pl.coalesce("previous", pl.col("first_read") - 1)),
+        on="group",
+        how="left",
+        maintain_order="left",
     )
     recording = {
         "rec": 0,
@@ -115,6 +118,7 @@ def reduce_counts(
         "counts": counts,
         "reads": reads,
         "parts": parts,
+        "present": counts.select("line", "cpu").unique().join(stays, on="line").drop_nulls("first_read"),
         "ends": _ends(flat, groups, stays, parts),
         "absences": _absences(meta, stays.filter(pl.col("first_read").is_not_null()), after),
     }
@@ -214,13 +218,13 @@ def _absences(meta: Meta, stays: pl.DataFrame, after: int) -> pl.DataFrame:
     left = ended.filter(pl.col("sample") < pl.min_horizontal("last_read", "went"))
     edges: dict[tuple[Any, ...], list[tuple[int, bool]]] = {}
     for rows, is_back in ((left, False), (back, True)):
-        for *key, sample in rows.select(*cell, "first_read", "sample").iter_rows():
+        for *key, sample in rows.select(*cell, "before", "sample").iter_rows():
             edges.setdefault(tuple(key), []).append((sample, is_back))
     absences = []
     for cell_key, times in edges.items():
         times.sort()
         if times[0][1]:
-            times.insert(0, (cell_key[-1] - 1, False))
+            times.insert(0, (cell_key[-1], False))
         ends = [sample for sample, is_back in times if is_back] + [after]
         absences += [
             (*cell_key[:-1], sample, next(end for end in ends if end > sample))

@@ -90,6 +90,7 @@ COUNTS = Kind(
             },
         ),
         "ends": Table({"group": NUMBER, "sample": _WHOLE}, {"begin": (_WHOLE, "min"), "end": (_WHOLE, "min")}),
+        "present": Table({"line": NUMBER, "cpu": _CPU, "first_read": _WHOLE}),
         "absences": Table({"line": NUMBER, "cpu": _CPU, "left": _WHOLE}, {"back": (_WHOLE, "max")}),
     },
     check=_no_part_twice,
@@ -105,6 +106,7 @@ COUNTS = Kind(
 - parts: of each trace its first and last read, and the one before it, with begin and end (UTC ns). Where a part's last
   read is the one before another, they follow one another; else nothing is known of the time between.
 - ends: the reads that saw a line first or last, and the last of all.
+- present: the cells that a part (``first_read``) has.
 - absences: cells that were not there while their line was: ``left`` is the last sample before, ``back`` the first after
   or the end.
 """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from .counts import lines_of
+from .counts import groups_of, lines_of
 
 if TYPE_CHECKING:
     from .measured import Named
@@ -53,21 +53,50 @@ def _is_steady(state: State, lines: pl.DataFrame, windows: pl.DataFrame) -> bool
     """Whether all lines, and all their CPUs, were there in every window."""
     soonest = windows.group_by("group").agg(pl.col("high").min())
     late = lines.join(soonest, on="group").filter(pl.col("went").is_not_null() | (pl.col("came") >= pl.col("high")))
-    return state["absences"].is_empty() and late.is_empty()
+    return late.is_empty() and _absences(state).is_empty()
 
 
 def _away(state: State, windows: pl.DataFrame) -> pl.DataFrame:
     """line, cpu, window: the cells that were not there in the whole window."""
-    begins = (pl.col("left") > pl.col("back").shift().over(CELL)).fill_null(value=True)
+    # At the sample that it is back at a cell was seen; absences that meet before, as at a seam between files, are one.
+    begins = (pl.col("left") >= pl.col("back").shift().over(CELL)).fill_null(value=True)
+    back = pl.when(pl.col("back") < pl.col("after")).then("back").otherwise(EVER)
     return (
-        # Where several follow one another, as at a seam between files, they are one.
-        state["absences"]
+        _absences(state)
         .sort(*CELL, "left")
         .with_columns(run=begins.cum_sum().over(CELL))
         .group_by(*CELL, "run")
         .agg(pl.col("left").min(), pl.col("back").max())
         .join(state["lines"].select("line", "group"), on="line")
+        .join(groups_of(state).select("group", "after"), on="group")
         .join(windows, on="group")
-        .filter(pl.col("left") < pl.col("low"), pl.col("back") >= pl.col("high"))
+        .filter(pl.col("left") < pl.col("low"), back >= pl.col("high"))
         .select(*CELL, "window")
     )
+
+
+def _absences(state: State) -> pl.DataFrame:
+    """line, cpu, left, back: those of the state, and the parts in which a cell was not there at all."""
+    parts = state["parts"]
+    if len(parts) == parts["group"].n_unique():
+        return state["absences"]
+    follows = pl.col("previous") == pl.col("last_read").shift().over("group")
+    parts = parts.sort("group", "first_read").with_columns(follows=follows.fill_null(value=False))
+    goes_on = pl.col("follows").shift(-1).over("group").fill_null(value=False)
+    parts = parts.select(
+        "group",
+        "first_read",
+        "last_read",
+        left=pl.when("follows").then("previous").otherwise(pl.col("first_read") - 1),
+        back=pl.when(goes_on).then(pl.col("first_read").shift(-1).over("group")).otherwise(pl.col("last_read") + 1),
+    )
+    missing = (
+        state["present"]
+        .select(CELL)
+        .unique()
+        .join(lines_of(state).select("line", "group", "came", "went"), on="line")
+        .join(parts, on="group")
+        .filter(pl.col("came") <= pl.col("last_read"), pl.col("went").fill_null(EVER) >= pl.col("first_read"))
+        .join(state["present"], on=[*CELL, "first_read"], how="anti", nulls_equal=True)
+    )
+    return pl.concat([state["absences"], missing.select(state["absences"].columns)])

@@ -15,11 +15,11 @@ from irqtrace.analyses.spread import reduced
 from irqtrace.files import reading
 
 from . import gaps, ladder, period
-from .absences import came_back, with_absences
+from .absences import came_back, missing_cells, present_cells, with_absences
 from .answer import answer
 from .levels import Levels, pruned
 from .seams import runs_of
-from .stretches import ROWS, presence, stretches
+from .stretches import CPUS, ROWS, presence, stretches
 from .tables import CODED, Tables, coded, groups_of_lines, joined, lines_of, named
 
 if TYPE_CHECKING:
@@ -116,8 +116,10 @@ def reduce(trace: Trace, *, rows: int = ROWS) -> State:
 def finish(state: State) -> pl.DataFrame:
     """The jitter of a state, as `jitter` has it."""
     known, tables = coded(state)
-    _, added, between = _over_seams(tables, known)
-    return answer(joined(tables, added, {"histogram": gaps.histogram(between)}), known, machines(state))
+    missing = missing_cells(tables)
+    _, added, between = _over_seams(tables, known, missing)
+    away = {"cells": missing.select("cell", away=1).unique()}
+    return answer(joined(tables, added, away, {"histogram": gaps.histogram(between)}), known, machines(state))
 
 
 def _of_one(trace: Trace) -> pl.DataFrame:
@@ -150,7 +152,7 @@ def _reduced(trace: Trace, rows: int, most_gaps: int) -> tuple[Tables, pl.DataFr
         if sum(map(_size, waiting)) > max(_size(sums), WAITING):
             sums, waiting = joined(sums, *waiting), []
     tables = joined(sums, *waiting) | edges
-    return with_absences(tables, meta, back, reads), kept.all()
+    return with_absences(tables | {"present": present_cells(tables)}, meta, back, reads), kept.all()
 
 
 class _Gaps:
@@ -201,16 +203,22 @@ def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: _Gaps) 
         parts = list(threads.map(of_block, stretch.blocks()))
     tables = {name: [part[name] for part in parts if name in part] for name in CODED}
     together = {name: pl.concat(frames) for name, frames in tables.items() if frames}
+    own = returns.filter(pl.col("sample") > stretch.first, pl.col("sample") <= stretch.last)
+    of_group = own.filter((pl.col("cell") // CPUS).is_in(spans["line"].implode()))
+    if "ends" in together:
+        together["ends"] = gaps.since_returns(together["ends"], bases, of_group)
     return {"spans": spans.select("line", "base", "last", times=1), **levels.of_stretch(), **together}
 
 
-def _over_seams(tables: Tables, known: pl.DataFrame) -> tuple[Tables, Tables, pl.DataFrame]:
+def _over_seams(
+    tables: Tables, known: pl.DataFrame, missing: pl.DataFrame | None = None
+) -> tuple[Tables, Tables, pl.DataFrame]:
     """Joins spans that follow one another: the tables of edges, what was waiting for that, and the gaps over seams.
 
-    ``known`` are line, group and every.
+    ``known`` are line, group and every; ``missing`` (cell, base) the cells that were not there in a span.
     """
     runs = runs_of(tables["spans"].join(known.select("line", "group", "every"), on="line"))
-    between, ends = gaps.seam_gaps(tables["ends"], runs)
+    between, ends = gaps.seam_gaps(tables["ends"], runs, missing)
     if not runs["goes_on"].any():
         return tables, {}, between
     ladder_, windows = ladder.new_windows(runs, tables["edges"], tables["points"])

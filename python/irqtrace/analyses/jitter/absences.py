@@ -9,12 +9,12 @@ import polars as pl
 from irqtrace.frames import lines
 
 from .stretches import cell_of
-from .tables import CODED, Tables, groups_of_lines, joined
+from .tables import CODED, Tables, groups_of_lines, joined, line_of_cell
 
 if TYPE_CHECKING:
     from irqtrace.meta import Meta
 
-__all__ = ["came_back", "with_absences"]
+__all__ = ["came_back", "missing_cells", "present_cells", "with_absences"]
 
 
 def came_back(meta: Meta) -> pl.DataFrame:
@@ -61,3 +61,16 @@ def with_absences(tables: Tables, meta: Meta, back: pl.DataFrame, reads: dict[in
     ends = tables["ends"].join(gone, on="cell", how="left")
     last = pl.when(pl.col("gone").is_null()).then("last_ns").alias("last_ns")
     return joined(tables, {"cells": away}) | {"ends": ends.with_columns(last).select(*CODED["ends"].schema)}
+
+
+def present_cells(tables: Tables) -> pl.DataFrame:
+    """cell, base: those that a trace has, at the base of each span of their line."""
+    cells = tables["cells"].select("cell", line=line_of_cell())
+    return cells.join(tables["spans"], on="line").select(*CODED["present"].schema)
+
+
+def missing_cells(tables: Tables) -> pl.DataFrame:
+    """cell, base: spans of a line in which one of its cells was not there, though in another it was."""
+    cells = tables["present"].select("cell").unique().with_columns(line=line_of_cell())
+    spans = cells.join(tables["spans"], on="line").select(*CODED["present"].schema)
+    return spans.join(tables["present"], on=["cell", "base"], how="anti")

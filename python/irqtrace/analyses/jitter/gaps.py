@@ -13,7 +13,7 @@ import polars as pl
 from .histogram import bucket_of
 from .stretches import CPUS
 
-__all__ = ["cells", "ends", "gaps_of", "histogram", "moments", "placed", "seam_gaps"]
+__all__ = ["cells", "ends", "gaps_of", "histogram", "moments", "placed", "seam_gaps", "since_returns"]
 
 
 def placed(rows: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
@@ -56,7 +56,7 @@ def gaps_of(placed: pl.DataFrame) -> pl.DataFrame:
 
 
 def ends(placed: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """cell, base, first_ns, last_ns: the first and the last event of each cell, with the base of its line's span.
+    """cell, base, first_ns, last_ns, returned: the first and the last event of each cell, with the base of its span.
 
     first_ns is null where the cell was away since the base: no gap can reach to what came before.
     """
@@ -67,6 +67,7 @@ def ends(placed: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
             pl.col("first_ns").first(),
             pl.col("last_ns").last(),
             pl.col("returned").first(),
+            last_returned=pl.col("returned").last(),
         )
         .join(spans, on="line")
         .select(
@@ -74,8 +75,22 @@ def ends(placed: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
             "base",
             pl.when(pl.col("returned").is_null() | (pl.col("returned") <= pl.col("base"))).then("first_ns"),
             "last_ns",
+            returned="last_returned",
         )
     )
+
+
+def since_returns(ends: pl.DataFrame, spans: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
+    """The ends without events from before a cell's last return: no gap can reach to what comes later."""
+    if returns.is_empty():
+        return ends.drop("returned")
+    last = returns.group_by("cell").agg(pl.col("sample").max().alias("last_return"))
+    of_line = last.with_columns(line=(pl.col("cell") // CPUS).cast(pl.UInt32)).join(spans, on="line")
+    nothing = pl.lit(None, dtype=pl.Int64)
+    silent = of_line.join(ends, on="cell", how="anti").select("cell", "base", first_ns=nothing, last_ns=nothing)
+    since = pl.col("last_return").is_null() | (pl.col("returned") == pl.col("last_return"))
+    known = ends.join(last, on="cell", how="left").with_columns(pl.when(since).then("last_ns").alias("last_ns"))
+    return pl.concat([known.drop("returned", "last_return"), silent])
 
 
 def cells(rows: pl.DataFrame) -> pl.DataFrame:
@@ -106,9 +121,17 @@ def histogram(gaps: pl.DataFrame) -> pl.DataFrame:
     return gaps.with_columns(bucket).group_by("cell", "bucket").agg(pl.col("n").sum())
 
 
-def seam_gaps(ends: pl.DataFrame, runs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Joins the ends of spans that follow one another: the gaps between them, and the ends of each run."""
+def seam_gaps(
+    ends: pl.DataFrame, runs: pl.DataFrame, missing: pl.DataFrame | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Joins the ends of spans that follow one another: the gaps between them, and the ends of each run.
+
+    ``missing`` (cell, base) are spans in which a cell was not there: no gap reaches over these.
+    """
     in_run = ["cell", "run"]
+    if missing is not None:
+        nothing = pl.lit(None, dtype=pl.Int64)
+        ends = pl.concat([ends, missing.with_columns(first_ns=nothing, last_ns=nothing)])
     sorted_ = (
         ends.with_columns(line=(pl.col("cell") // CPUS).cast(pl.UInt32))
         .join(runs.select("line", "base", "run"), on=["line", "base"])

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from irqtrace.meta import Meta
     from irqtrace.trace import Trace
 
-__all__ = ["CODED", "JITTER", "Tables", "cells_with", "coded", "groups_of_lines", "joined", "lines_of", "named"]
+__all__ = [
+    "CODED",
+    "JITTER",
+    "Tables",
+    "cells_with",
+    "coded",
+    "groups_of_lines",
+    "joined",
+    "line_of_cell",
+    "lines_of",
+    "named",
+]
 
 _TEXT, _WHOLE, _REAL = pl.String(), pl.Int64(), pl.Float64()
 
@@ -29,6 +40,7 @@ def _tables(cell: Mapping[str, pl.DataType]) -> dict[str, Table]:
     return {
         "spans": Table({**line, "base": _WHOLE}, {"last": (_WHOLE, "max"), "times": (_WHOLE, "sum")}),
         "points": Table({**group, "point": _WHOLE}),
+        "present": Table({**cell, "base": _WHOLE}),
         "cells": Table(
             dict(cell),
             {
@@ -78,6 +90,7 @@ JITTER = Kind(
 """Tables of the state.
 
 - spans: from the read ``base`` up to the read ``last`` all growth of a line is known. Points are of `seams`.
+- present: the cells that were there at the base of a span.
 - points: grid points that were read and that windows over a seam may begin or end at.
 - cells: events, those alone in their read, those of which it is known between which reads they came and how long that
   was, the moments of the gaps, and whether the CPU was away for a part.
@@ -147,7 +160,7 @@ def named(tables: Tables, trace: Trace) -> State:
     }
     for name, table in tables.items():
         of_state[name] = (
-            table.with_columns(line=_line_of_cell(), cpu=_cpu_of_cell()) if "cell" in table.columns else table
+            table.with_columns(line=line_of_cell(), cpu=_cpu_of_cell()) if "cell" in table.columns else table
         )
     return state_of(JITTER, {}, of_state)
 
@@ -169,10 +182,11 @@ def coded(state: State) -> tuple[pl.DataFrame, Tables]:
 
 def cells_with(table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """A table of cells with what is known of their lines, and cpu."""
-    return table.with_columns(line=_line_of_cell(), cpu=_cpu_of_cell()).join(known, on="line")
+    return table.with_columns(line=line_of_cell(), cpu=_cpu_of_cell()).join(known, on="line")
 
 
-def _line_of_cell() -> pl.Expr:
+def line_of_cell() -> pl.Expr:
+    """The line of a cell."""
     return (pl.col("cell") // CPUS).cast(pl.UInt32)
 
 
