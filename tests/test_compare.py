@@ -21,6 +21,7 @@ from irqtrace.analyses.ratio import ratios, t_quantile
 from irqtrace.analyses.state import merge
 from made import MadeLine, MadeRead, MadeTrace, small_trace
 from test_analyses import changing_trace, of_machine
+from test_rates import regular_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,6 +209,19 @@ def test_bursts_that_fall_on_one_cpu_or_another_did_not_move(make_trace: Callabl
     frame = irqtrace.compare(*sides)
     assert frame["moved_share"].max() > 0.1  # type: ignore[operator]
     assert frame.filter(change="moved").is_empty()
+
+
+@pytest.mark.parametrize("by", ["line", "cpu"])
+@pytest.mark.parametrize("every", [None, "50ms", "70ms"])
+def test_a_part_that_is_missing_is_no_change(by: Literal["line", "cpu"], every: str | None) -> None:
+    a, b, c = regular_parts()
+    hz = 4_000 if by == "line" else 2_000
+    for sides in (([a, c], [a, b, c]), ([a, b, c], [c, a]), (b, [a, c])):
+        frame = irqtrace.compare(*sides, every=every, by=by)
+        for column in ("rate_before", "rate_after"):
+            assert frame[column].to_list() == pytest.approx([hz] * len(frame))
+        assert frame["change"].unique().to_list() == ["same"]
+        assert frame["significant"].unique().to_list() == [False]
 
 
 def test_each_mark_begins_a_part_that_is_compared_with_the_one_before(make_trace: Callable[..., Trace]) -> None:

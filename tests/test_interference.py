@@ -21,6 +21,7 @@ from irqtrace.analyses.state import merge
 from irqtrace.trace import flat_trace
 from made import MadeLine, MadeRead, MadeTrace, small_trace
 from test_analyses import changing_trace, of_machine
+from test_rates import regular_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +101,16 @@ def test_recordings_of_one_machine_are_counted_together_over_the_time_of_all(mak
     assert (len(frame), row["count"], row["share"]) == (1, 1_500, 1)
     assert row["rate"] == pytest.approx((9_000 * 101 + 3_000 * 201) / 302)
     assert row["rate_lo"] < row["rate"] < row["rate_hi"]
+
+
+def test_a_part_that_is_missing_bends_no_rate() -> None:
+    a, b, c = regular_parts()
+    for parts in ([a, c], [c, a], [a, b, c]):
+        frame = irqtrace.interference(parts, [0, 1])
+        assert frame["rate"].to_list() == pytest.approx([2_000] * 4)
+        assert frame["count"].sum() == sum(part.deltas["delta"].sum() for part in parts)
+        for row in frame.iter_rows(named=True):
+            assert 1_990 < row["rate_lo"] <= 2_000 <= row["rate_hi"] < 2_010
 
 
 def test_machines_are_told_apart() -> None:

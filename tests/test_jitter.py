@@ -200,6 +200,80 @@ def test_windows_are_those_of_which_both_ends_were_read() -> None:
     assert row["fano"][1] < 0.1
 
 
+Ladder = list[tuple[int, int, float, float | None]]
+
+
+def slow_ladder(made: MadeTrace, kind: str, cell: Cell) -> Ladder:
+    """window_ns, windows, fano, allan_hz of a cell by their definition, one point of its own grid after the other."""
+    every = made.every[kind, "proc"]
+    reads = {read.sample: read.deltas.get(cell, 0) for read in made.reads if read.kind == kind}
+    points = range(min(reads) // every, max(reads) // every + 1)
+    ladder: Ladder = []
+    for size in (1 << level for level in range(20)):
+        taken: dict[int, int] = {}
+        for low in range(0, points.stop, size):
+            begin, end = low * every, (low + size) * every
+            if begin in reads and end in reads:
+                taken[low // size] = sum(delta for sample, delta in reads.items() if begin < sample <= end)
+        if len(taken) < 10:
+            return ladder
+        counts, window_ns = np.array(list(taken.values())), size * every * made.interval_ns
+        pairs = np.array([taken[at + 1] - taken[at] for at in taken if at + 1 in taken]) * 1e9 / window_ns
+        allan = float(np.sqrt((pairs**2).mean() / 2)) if len(pairs) >= 9 else None
+        ladder.append((window_ns, len(taken), float(counts.var(ddof=1) / counts.mean()), allan))
+    return ladder
+
+
+def made_with_last_read(every: int, last: int, late_ns: int, seed: int = 1) -> MadeTrace:
+    """Softirqs read at every n-th point, and a last time at any, beside irqs at every point."""
+    chance = np.random.default_rng(seed)
+    lines = [MadeLine(0, "irq", "24", "eth0"), MadeLine(1, "softirq", "NET_RX", "NET_RX")]
+    reads = []
+    for sample in range(last + 1):
+        for line, kind in enumerate(("irq", "softirq")):
+            is_due = kind == "irq" or sample % every == 0
+            if sample not in {0, last} and (not is_due or chance.random() < 0.1):
+                continue
+            deltas: dict[Cell, int] = {
+                (line, cpu): int(sample and chance.poisson(mean)) for cpu, mean in enumerate((0.7, 9))
+            }
+            deltas = deltas if not sample else {cell: delta for cell, delta in deltas.items() if delta}
+            # What came up to the last read, unlike all else: in a window that has it, it would show.
+            if sample == last and not is_due:
+                deltas[line, 0] = deltas[line, 1] = 500
+            late = late_ns if sample == last else 20_000
+            reads.append(MadeRead(kind, "proc", sample, sample * MS + late, 9_000, deltas))
+    return MadeTrace(MS, {("irq", "proc"): 1, ("softirq", "proc"): every}, lines, reads)
+
+
+@pytest.mark.parametrize(("every", "over"), [(2, 1), (3, 2), (5, 0), (5, 1), (5, 4)])
+def test_a_last_read_ahead_of_its_time_belongs_to_the_point_to_come(every: int, over: int) -> None:
+    """That point was not read: no window ends there, and those before are as if the last read had not been made."""
+    made = made_with_last_read(every, 160 * every + over, late_ns=-800_000)
+    trace = in_memory(made)
+    edges = [f"{40 * every}ms", f"{160 * every}ms"] if over else ["83ms", f"{159 * every}ms"]
+    parts = [trace.slice(a, b) for a, b in pairwise([None, *edges, None])]
+    for frame in (irqtrace.jitter(trace), irqtrace.jitter(parts)):
+        assert len(frame) == 4
+        for row in frame.iter_rows(named=True):
+            cell = (0 if row["kind"] == "irq" else 1), row["cpu"]
+            expected = slow_ladder(made, row["kind"], cell)
+            assert len(expected) > 3
+            assert row["window_ns"] == [window_ns for window_ns, *_ in expected]
+            assert row["windows"] == [windows for _, windows, *_ in expected]
+            assert row["fano"] == pytest.approx([fano for *_, fano, _ in expected], rel=1e-9)
+            assert row["allan_hz"] == pytest.approx([allan for *_, allan in expected], rel=1e-9)
+
+
+def test_what_a_last_read_ahead_of_its_time_saw_is_counted() -> None:
+    made = made_with_last_read(5, 803, late_ns=-800_000)
+    rows = irqtrace.jitter(in_memory(made)).filter(kind="softirq")
+    for row in rows.iter_rows(named=True):
+        total = sum(read.deltas.get((1, row["cpu"]), 0) for read in made.reads)
+        assert row["events"] == total
+        assert row["gaps"] == total - 1
+
+
 @pytest.mark.parametrize("period_ns", [4.3e6, 10e6, 33.3e6])
 @pytest.mark.parametrize("background", [0, 1])
 def test_the_period_is_found_within_a_thousandth(period_ns: float, background: int) -> None:

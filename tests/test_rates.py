@@ -239,6 +239,39 @@ def test_no_rate_is_negative_infinite_or_nan_and_bounds_enclose_it(made: MadeTra
             assert row["rate_lo"] <= row["rate"] <= row["rate_hi"]
 
 
+def regular_parts(line_last: int | None = None) -> tuple[Trace, Trace, Trace]:
+    """One recording of 2 lines at 2,000 Hz on each of two CPUs, in three parts."""
+    lines = [MadeLine(0, "irq", "7", "eth0"), MadeLine(1, "irq", "8", "eth1", last=line_last)]
+    reads = []
+    for n in range(901):
+        there = [line.line for line in lines if line.last is None or n <= line.last]
+        deltas: dict[Cell, int] = {(line, cpu): n and 2 for line in there for cpu in (0, 1)}
+        reads.append(MadeRead("irq", "proc", n, n * 1_000_000 + 20_000, 10_000, deltas))
+    whole = in_memory(MadeTrace(1_000_000, {("irq", "proc"): 1}, lines, reads))
+    return whole.slice(None, "300ms"), whole.slice("300ms", "600ms"), whole.slice("600ms", None)
+
+
+@pytest.mark.parametrize("every", [None, "50ms", "70ms"])
+@pytest.mark.parametrize(("by", "hz"), [("name", 4_000), (("name", "cpu"), 2_000), ((), 8_000)])
+def test_a_part_that_is_missing_bends_no_rate(every: str | None, by: str | tuple[str, ...], hz: int) -> None:
+    a, b, c = regular_parts()
+    for parts in ([a, c], [c, a], [a, b], [b, c], [a, b, c]):
+        frame = irqtrace.rates(parts, every, by).drop_nulls("count")
+        assert frame["count"].sum() == sum(part.deltas["delta"].sum() for part in parts)
+        for row in frame.iter_rows(named=True):
+            assert row["rate"] == pytest.approx(hz, rel=1e-9)
+            assert row["rate_lo"] <= hz <= row["rate_hi"]
+            # 10 μs at each edge, of 1 ms in the window of the last point.
+            assert row["rate_hi"] - row["rate_lo"] < 0.025 * hz
+
+
+def test_a_line_that_went_in_the_part_that_is_missing_bends_no_rate() -> None:
+    a, _, c = regular_parts(line_last=450)
+    for every in (None, "50ms"):
+        frame = irqtrace.rates([a, c], every, "name").drop_nulls("count")
+        assert frame["rate"].to_list() == pytest.approx([4_000] * len(frame))
+
+
 def test_a_line_that_came_in_a_window_is_measured_from_its_own_first_read(make_trace: Callable[..., Trace]) -> None:
     lines = [
         MadeLine(0, "irq", "7", "eth0"),

@@ -18,6 +18,7 @@ from polars.testing import assert_frame_equal
 
 import irqtrace
 from counted import MS, Counts, bursts, counted_trace, poisson, reads_begin
+from hotplug import Recorded
 from irqtrace.analyses import storms
 from irqtrace.analyses.state import merge
 from made import MadeLine, MadeRead, MadeTrace, small_trace
@@ -167,6 +168,57 @@ def test_each_machine_has_a_baseline_of_its_own() -> None:
         ("one", 1_000),
         ("two", 100_000),
     ]
+
+
+def recording(counts: Counts, later_s: int) -> Trace:
+    """A recording of one machine, so much later than others."""
+    made = Recorded(counted_trace({"eth0": counts}), {}, later_ns=later_s * 1_000_000_000)
+    return made.trace()
+
+
+def test_a_storm_has_the_cpus_of_its_own_recording() -> None:
+    """In both the storm is in the same windows of the grid, on CPU 0 in the one and on 1 and 2 in the other."""
+    first, second = np.full((1_000, 1), 1), np.full((1_000, 3), 1)
+    first[500:510] += 50
+    second[:, [0, 2]] = 0
+    second[500:510] += [0, 60, 30]
+    frame = irqtrace.storms([recording(first, 0), recording(second, 60)])
+    assert frame["begin"].is_sorted()
+    shares = [{cpu["cpu"]: cpu["share"] for cpu in cpus} for cpus in frame["cpus"]]
+    inside = frame["count"].to_list()
+    assert shares == [{0: 1}, {1: pytest.approx(2 / 3, abs=0.02), 2: pytest.approx(1 / 3, abs=0.02)}]
+    assert 10 * 51 <= inside[0] <= 10 * 51 + 20
+    assert 10 * 91 <= inside[1] <= 10 * 91 + 20
+
+
+def test_storms_at_the_end_of_a_recording_and_at_the_begin_of_the_next_are_two() -> None:
+    first, second = np.full((1_000, 1), 1), np.full((1_000, 1), 1)
+    first[950:] += 50
+    second[:70] += 50
+    for later_s in (1, 60):
+        frame = irqtrace.storms([recording(first, 0), recording(second, later_s)])
+        assert len(frame) == 2
+        begin, end = (frame[column].dt.epoch("ns").to_list() for column in ("begin", "end"))
+        assert begin[0] < end[0] <= reads_begin(1_000) + 30_000
+        assert begin[1] >= reads_begin(later_s * 1_000)
+        assert frame["count"].sum() == pytest.approx(51 * 120, rel=0.1)
+
+
+def test_a_storm_on_both_sides_of_a_part_that_is_missing_is_two() -> None:
+    """What came in between is not known: it is no part of a storm."""
+    counts = np.full((1_500, 1), 1)
+    counts[450:1_050] += 50
+    whole = recording(counts, 0)
+    a, b, c = whole.slice(None, "500ms"), whole.slice("500ms", "1s"), whole.slice("1s", None)
+    assert len(irqtrace.storms(whole)) == len(irqtrace.storms([a, b, c])) == 1
+    frame = irqtrace.storms([c, a])
+    assert len(frame) == 2
+    assert frame["end"].dt.epoch("ns")[0] <= reads_begin(500)
+    assert frame["begin"].dt.epoch("ns")[1] >= reads_begin(999)
+    # Windows are of whole tens: 450 to 499, and 1,000 to 1,059.
+    assert frame["count"].to_list() == [1 + 49 * 51, 51 * 51 + 9]
+    assert frame["peak"].to_list() == [pytest.approx(51_000, rel=0.01)] * 2
+    assert frame["baseline"].to_list() == [pytest.approx(1_000)] * 2
 
 
 @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
