@@ -69,3 +69,91 @@ def test_a_table_that_is_not_flat_is_refused_by_its_column(
 ) -> None:
     with pytest.raises(ValueError, match=says):
         irqtrace.rates(change(make_trace().frame()))
+
+
+# What values there can be
+
+
+def spoilt(column: str, value: object, dtype: Any = None) -> Callable[[pl.DataFrame], pl.DataFrame]:  # noqa: ANN401
+    """Puts a value into two rows of a table, as a column of a type that holds it."""
+
+    def change(frame: pl.DataFrame) -> pl.DataFrame:
+        wanted = dtype or (pl.String if isinstance(frame[column].dtype, pl.Enum | pl.Categorical) else pl.Int64)
+        values = frame[column].cast(wanted)
+        row = pl.int_range(pl.len())
+        return frame.with_columns(
+            pl.when(row.is_in([7, 9])).then(pl.lit(value, wanted)).otherwise(values).alias(column)
+        )
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "dtype", "says"),
+    [
+        ("delta", -5, None, "growth from 0 to 9223372036854775807 and not -5"),
+        ("delta", 2**63, pl.UInt64, f"growth from 0 to {2**63 - 1} and not {2**63}"),
+        ("delta", None, None, "growth from 0 .* and not null"),
+        ("sample", None, None, "ordinals .* and not null"),
+        ("sample", 2**63, pl.UInt64, f"ordinals .* and not {2**63}"),
+        ("sample", 2**61, None, f"ordinals .* and not {2**61}, since"),
+        ("sample", -(2**61), None, f"ordinals .* and not {-(2**61)}, since"),
+        ("time", None, None, "times from 1823 to 2116.* and not null"),
+        ("time", None, pl.Datetime("ns"), "times from 1823 to 2116.* and not null"),
+        ("time", 2**63, pl.UInt64, f"times from 1823 to 2116.* and not {2**63}"),
+        ("time", 2**61, pl.Datetime("us"), f"times .* as us since 1970 .* and not {2**61}"),
+        ("read_ns", None, None, "lengths in ns from 0 to 4294967295 and not null"),
+        ("read_ns", -1, None, "lengths in ns from 0 to 4294967295 and not -1"),
+        ("read_ns", 2**32, None, "lengths in ns from 0 to 4294967295 and not 4294967296"),
+        ("kind", None, None, "irq, arch, softirq and not null"),
+        ("kind", "hard", None, "irq, arch, softirq and not 'hard'"),
+        ("engine", None, None, "proc, sysfs, bpf, replay and not null"),
+        ("engine", "perf", pl.Categorical, "proc, sysfs, bpf, replay and not 'perf'"),
+        ("cpu", -1, None, "ids from 0 to 65535, or null, and not -1"),
+        ("cpu", 2**16, pl.UInt32, "ids from 0 to 65535, or null, and not 65536"),
+        ("irq", None, None, "a label in each row with a name and not null"),
+        ("name", None, None, "a name in each row with an irq and not null"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_its_column(
+    make_trace: Callable[..., Trace],
+    column: str,
+    value: object,
+    dtype: Any,  # noqa: ANN401
+    says: str,
+) -> None:
+    frame = spoilt(column, value, dtype)(make_trace().frame())
+    for table in (frame, frame.lazy(), frame.to_arrow()):
+        for analysis in (irqtrace.rates, irqtrace.jitter):
+            with pytest.raises(ValueError, match=f"column '{column}' of a flat table holds {says}") as error:
+                analysis(table)
+            assert type(error.value) is ValueError
+
+
+@pytest.mark.parametrize("column", ["sample", "time", "read_ns", "kind", "engine", "delta", "irq", "name"])
+def test_a_column_of_nothing_is_refused(make_trace: Callable[..., Trace], column: str) -> None:
+    frame = make_trace().frame().with_columns(pl.lit(None).alias(column))
+    with pytest.raises(ValueError, match=f"column '{column}' of a flat table holds .* and not null"):
+        irqtrace.rates(frame)
+
+
+@pytest.mark.parametrize("offset", [2**60, -(2**60)])
+def test_samples_whose_instants_do_not_fit_are_refused(make_trace: Callable[..., Trace], offset: int) -> None:
+    frame = make_trace().frame().with_columns(pl.col("sample") + offset)
+    with pytest.raises(ValueError, match=rf"column 'sample' .* ordinals from .* 1000000 ns .* and not {offset}$"):
+        irqtrace.rates(frame, "10ms")
+
+
+def test_whole_nanoseconds_and_samples_may_be_of_any_type_and_size(make_trace: Callable[..., Trace]) -> None:
+    frame = make_trace(small_trace(missed=0)).frame()
+    expected = irqtrace.rates(frame, "10ms", CPUS)
+    time_ns = frame["time"].dt.epoch("ns")
+    for dtype in (pl.Int64, pl.UInt64):
+        plain = frame.with_columns(time_ns.cast(dtype).alias("time"), pl.col("read_ns").cast(dtype))
+        for small in (dtype, pl.Int8, pl.UInt8):
+            table = plain.with_columns(pl.col("sample", "cpu", "delta").cast(small))
+            assert_frame_equal(irqtrace.rates(table, "10ms", CPUS), expected)
+    for offset in (-1_000, 2**32):
+        moved = frame.with_columns(pl.col("sample") + offset * 10)
+        counts = irqtrace.rates(moved, "10ms", CPUS).drop("time")
+        assert_frame_equal(counts, expected.drop("time"))
