@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 import irqtrace
-from made import small_trace
+from counted import MS
+from irqtrace.analyses.bare import bare_traces
+from made import MadeRead, MadeTrace, small_trace
 from test_analyses import of_machine
 
 if TYPE_CHECKING:
@@ -157,3 +160,36 @@ def test_whole_nanoseconds_and_samples_may_be_of_any_type_and_size(make_trace: C
         moved = frame.with_columns(pl.col("sample") + offset * 10)
         counts = irqtrace.rates(moved, "10ms", CPUS).drop("time")
         assert_frame_equal(counts, expected.drop("time"))
+
+
+# The grid
+
+
+def test_the_interval_is_the_roundest_that_lateness_leaves_possible(make_trace: Callable[..., Trace]) -> None:
+    for seed in range(60):
+        trace = make_trace(small_trace(seed))
+        (bare,) = bare_traces(trace.scan())
+        assert bare.info.interval_ns == MS, seed
+        # By the order of windows, since when a grid begins is known no better than a read is late.
+        for every in ("5ms", "7ms"):
+            wanted, found = (
+                irqtrace.rates(source, every, CPUS, dense=True)
+                .drop_nulls("count")
+                .with_columns(pl.col("time").rank("dense"))
+                for source in (trace, trace.frame())
+            )
+            key = ["time", *CPUS]
+            left, right = (frame.select(*key, "count").sort(key) for frame in (wanted, found))
+            assert_frame_equal(left, right, categorical_as_str=True)
+
+
+@pytest.mark.parametrize("interval_ns", [10_000, 50_000, 125_000, 250_000, 1_000_000, 1_250_000, 20_000_000])
+def test_an_interval_of_more_digits_is_found_where_there_are_samples_enough(interval_ns: int) -> None:
+    chance = np.random.default_rng(interval_ns)
+    for samples in (500, 10_000):
+        late = chance.integers(0, interval_ns // 3, 2).tolist()
+        ends = ((0, late[0]), (samples, samples * interval_ns + late[1]))
+        reads = [MadeRead("irq", "proc", sample, begin, 1_000, {}) for sample, begin in ends]
+        table = MadeTrace(interval_ns, {("irq", "proc"): 1}, [], reads).table()
+        (bare,) = bare_traces(pl.DataFrame(table).lazy())
+        assert bare.info.interval_ns == interval_ns

@@ -210,11 +210,11 @@ def _grid(reads: pl.DataFrame) -> tuple[int, int]:
 
 
 def _interval_ns(span_ns: int, samples: int) -> int:
-    """A rounded interval is taken where the lateness of the two reads at the ends leaves it possible."""
+    """The roundest interval that the lateness of the two reads at the ends leaves possible."""
     exact = span_ns / samples
-    rounded = float(f"{exact:.3g}")
-    # So much may the lateness of two reads bend it: up to half an interval.
-    return round(rounded if abs(rounded - exact) * samples <= exact / 2 else exact)
+    # The fewest significant digits that do. Lateness may bend it by so much: half an interval over all samples.
+    rounded = (float(f"{exact:.{digits}e}") for digits in range(17))
+    return round(next(interval for interval in rounded if abs(interval - exact) * samples <= exact / 2))
 
 
 def _check_grid(flat: pl.LazyFrame, reads: pl.DataFrame, interval_ns: int) -> None:
