@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -72,6 +73,42 @@ def test_a_table_that_is_not_flat_is_refused_by_its_column(
 ) -> None:
     with pytest.raises(ValueError, match=says):
         irqtrace.rates(change(make_trace().frame()))
+
+
+# Tables without rows
+
+
+@pytest.mark.parametrize(
+    "analysis",
+    [
+        irqtrace.rates,
+        partial(irqtrace.rates, every="10ms", by=CPUS),
+        irqtrace.imbalance,
+        partial(irqtrace.imbalance, every="10ms"),
+        irqtrace.jitter,
+        irqtrace.storms,
+        lambda source: irqtrace.compare(source, source),
+        lambda source: irqtrace.report(source).rates,
+    ],
+)
+def test_a_table_without_rows_gives_what_a_trace_without_reads_gives(
+    analysis: Callable[[Any], pl.DataFrame], make_trace: Callable[..., Trace]
+) -> None:
+    empty = make_trace(MadeTrace(MS, {("irq", "proc"): 1}, [], []))
+    frame = empty.frame()
+    assert len(frame) == 0
+    answer = analysis(empty)
+    assert len(answer) == 0
+    for table in (frame, frame.lazy(), empty.to_arrow(), pl.DataFrame(schema=dict.fromkeys(frame.columns, pl.Null))):
+        assert_frame_equal(analysis(table), answer)
+
+
+def test_a_table_without_rows_has_neither_cpus_nor_marks(make_trace: Callable[..., Trace]) -> None:
+    frame = make_trace().frame().clear()
+    with pytest.raises(ValueError, match="give cpus"):
+        irqtrace.interference(frame)
+    with pytest.raises(ValueError, match="no mark"):
+        irqtrace.compare(frame)
 
 
 # What values there can be

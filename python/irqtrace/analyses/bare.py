@@ -35,15 +35,16 @@ def bare_traces(table: pl.LazyFrame) -> Iterator[Trace]:
     """A trace for each machine and boot in a flat table, described as far as the rows tell.
 
     The interval is told by the spacing of the samples, the grid by the first read, and the lines by their names. Which
-    of two lines of one name a row is of, when a line came, and what the machine is, the rows do not say.
+    of two lines of one name a row is of, when a line came, and what the machine is, the rows do not say. A
+    table without rows is a trace without reads.
 
     Raises:
         ValueError: for a column that is missing, of another type, or holds what it cannot, naming it.
     """
     flat = _checked(table)
     machines = flat.select(MACHINE).unique(maintain_order=True).collect().rows()
-    for host, boot in machines:
-        own = flat if len(machines) == 1 else flat.filter(_is("host", host), _is("boot", boot))
+    for host, boot in machines or [(None, None)]:
+        own = flat if len(machines) <= 1 else flat.filter(_is("host", host), _is("boot", boot))
         yield _trace(own, host, boot)
 
 
