@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -14,7 +15,7 @@ from polars.testing import assert_frame_equal
 import irqtrace
 from counted import MS
 from irqtrace.analyses.bare import bare_traces
-from made import MadeRead, MadeTrace, small_trace
+from made import MadeLine, MadeRead, MadeTrace, small_trace
 from test_analyses import of_machine
 
 if TYPE_CHECKING:
@@ -73,6 +74,78 @@ def test_a_table_that_is_not_flat_is_refused_by_its_column(
 ) -> None:
     with pytest.raises(ValueError, match=says):
         irqtrace.rates(change(make_trace().frame()))
+
+
+# Parts of a recording
+
+
+def steady(late: int = 3) -> pl.DataFrame:
+    """The flat table of a line of exactly 10,000 Hz, read each millisecond for a second.
+
+    A read is up to so many tenths of a millisecond late, so that it always comes when one interrupt has just been.
+    """
+    chance = np.random.default_rng(1)
+    begins = np.arange(1_000) * MS + chance.integers(0, late, 1_000) * 100_000
+    growth = np.diff(begins // 100_000, prepend=0)
+    reads = [
+        MadeRead("irq", "proc", sample, begin, 20_000, {(0, 0): delta})
+        for sample, (begin, delta) in enumerate(zip(begins.tolist(), growth.tolist(), strict=True))
+    ]
+    return pl.DataFrame(MadeTrace(MS, {("irq", "proc"): 1}, [MadeLine(0, "irq", "24", "eth0")], reads).table())
+
+
+def holds(frame: pl.DataFrame) -> bool:
+    """Whether the bounds of every rate hold the true one, which lies near it."""
+    known = frame.drop_nulls("rate")
+    assert len(known) > 0
+    return known.select((pl.col("rate_lo") <= 10_000) & (pl.col("rate_hi") >= 10_000)).to_series().all()
+
+
+@pytest.mark.parametrize("first", [0, 1, 90, 997])
+def test_the_first_read_of_a_part_claims_nothing(first: int) -> None:
+    part = steady().filter(pl.col("sample") >= first)
+    for table in (part, part.lazy(), part.sample(fraction=1, shuffle=True, seed=1)):
+        for answer in (irqtrace.rates(table), irqtrace.rates(table, "2ms"), irqtrace.interference(table, cpus=0)):
+            assert holds(answer)
+        growth = part.filter(pl.col("sample") > first)["delta"].sum()
+        assert irqtrace.rates(table)["count"].sum() == growth
+
+
+def test_the_first_read_of_each_group_is_its_own(make_trace: Callable[..., Trace]) -> None:
+    # Sample 11 is one at which arch, which is read at each fifth, was not.
+    part = make_trace(small_trace(missed=0)).frame().filter(pl.col("sample") >= 11)
+    (trace,) = bare_traces(part.lazy())
+    begun = pl.col("sample") == pl.col("sample").min().over("kind")
+    expected = part.with_columns(delta=pl.when(begun).then(0).otherwise("delta"))
+    assert expected["delta"].sum() < part["delta"].sum()
+    assert_frame_equal(trace.frame(), expected)
+    assert irqtrace.rates(part)["count"].sum() == expected["delta"].sum()
+
+
+def test_the_events_of_a_part_are_those_after_its_first_reads(make_trace: Callable[..., Trace]) -> None:
+    part = make_trace(small_trace(missed=0)).frame().filter(pl.col("sample") >= 7)
+    known = part.filter(pl.col("sample") > pl.col("sample").min().over("kind"))
+    counted = known.filter(pl.col("delta") > 0).group_by("name", "cpu").agg(pl.col("delta").sum())
+    rows = irqtrace.jitter(part).join(counted, on=["name", "cpu"], nulls_equal=True)
+    assert len(rows) == len(counted)
+    assert rows["events"].to_list() == rows["delta"].to_list()
+    assert (rows["gaps"] <= rows["events"] - 1).all()
+
+
+@pytest.mark.parametrize("late", [1, 3], ids=["one grid", "other grids"])
+@pytest.mark.parametrize("edges", [[0, 500, 1000], [0, 333, 334, 900, 1000], list(range(0, 1001, 10))])
+def test_parts_of_one_table_say_nothing_of_the_time_between_them(late: int, edges: list[int]) -> None:
+    table = steady(late)
+    # One in two, so that there are gaps; and all, so that there are none.
+    for step in (1, 2):
+        parts = [
+            table.filter(pl.col("sample").is_between(first, after, closed="left"))
+            for first, after in list(pairwise(edges))[::step]
+        ]
+        whole = irqtrace.rates(parts)
+        assert len(whole) == len(parts)
+        for answer in (whole, irqtrace.rates(parts, "5ms"), irqtrace.interference(parts, cpus=0)):
+            assert holds(answer)
 
 
 # Tables without rows

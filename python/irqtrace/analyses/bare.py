@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
@@ -30,13 +32,21 @@ _FAR_NS = 2**62
 
 _UNIT_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000}
 
+APART_NS = 10_007
+"""Point 0 of a grid is known no better than a read is late, which leaves so much to tell two parts of a table apart.
+
+A prime, since parts are cut at round numbers.
+"""
+
 
 def bare_traces(table: pl.LazyFrame) -> Iterator[Trace]:
     """A trace for each machine and boot in a flat table, described as far as the rows tell.
 
     The interval is told by the spacing of the samples, the grid by the first read, and the lines by their names. Which
-    of two lines of one name a row is of, when a line came, and what the machine is, the rows do not say. A
-    table without rows is a trace without reads.
+    of two lines of one name a row is of, when a line came, and what the machine is, the rows do not say. Nor do they
+    say since when the first read of a group counts, where a table is a part of a recording: that read is the base of
+    the others and claims no growth of its own, and two parts of one table are recordings that say nothing of the time
+    between them. A table without rows is a trace without reads.
 
     Raises:
         ValueError: for a column that is missing, of another type, or holds what it cannot, naming it.
@@ -142,6 +152,7 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
     first = int(reads["first"].min() or 0) if len(reads) else 0  # type: ignore[arg-type]
     interval_ns, t0_ns = _grid(reads)
     _check_grid(flat, reads, interval_ns)
+    flat = _from_first_read(flat, reads)
     meta: Meta = {
         "schema": 1,
         "irqtrace": "",
@@ -189,6 +200,20 @@ def _in_order(flat: pl.LazyFrame) -> pl.LazyFrame:
     return flat.sort(read, maintain_order=True)
 
 
+def _from_first_read(flat: pl.LazyFrame, reads: pl.DataFrame) -> pl.LazyFrame:
+    """The rows, but that the first read of each group claims nothing."""
+    firsts = [
+        (pl.col("sample") == first) & (pl.col("kind") == kind) & (pl.col("engine") == engine)
+        for kind, engine, first in reads.select(*GROUP, "first").rows()
+    ]
+    is_first = reduce(or_, firsts, pl.lit(value=False))
+    # Of a recording from its begin nothing is claimed there anyway, and its rows are taken as they are.
+    grown = flat.filter(is_first, pl.col("delta") > 0).select(pl.len())
+    if not grown.collect(engine="streaming").item():
+        return flat
+    return flat.with_columns(delta=pl.when(is_first).then(0).otherwise("delta"))
+
+
 def _grid(reads: pl.DataFrame) -> tuple[int, int]:
     """Interval and point 0 of the grid.
 
@@ -207,7 +232,11 @@ def _grid(reads: pl.DataFrame) -> tuple[int, int]:
             f"since no more than {span_ns} ns lie between the first and the last of {samples + 1}"
         )
     interval_ns = _interval_ns(span_ns, samples) if samples else 1_000_000
-    return interval_ns, longest["begin"] - longest["first"] * interval_ns
+    t0_ns = longest["begin"] - longest["first"] * interval_ns
+    # Two recordings are one where their points 0 are. Parts of one table must not be, since what came between them is
+    # in neither: they differ in the samples of their first reads.
+    part = sum(at * first for at, first in enumerate(reads["first"], 1))
+    return interval_ns, (t0_ns // APART_NS - 1) * APART_NS + part % APART_NS
 
 
 def _interval_ns(span_ns: int, samples: int) -> int:
