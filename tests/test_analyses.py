@@ -10,7 +10,6 @@ from importlib import import_module
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -48,53 +47,6 @@ def test_a_trace_its_file_its_folder_and_patterns_of_it_are_one(tmp_path: Path) 
     expected = irqtrace.rates(irqtrace.open_trace(path), "10ms")
     for source in (path, str(path), tmp_path, tmp_path / "*.parquet", f"{tmp_path}/[st].parquet", [path], iter([path])):
         assert_frame_equal(irqtrace.rates(source, "10ms"), expected)
-
-
-def test_a_flat_table_is_what_its_trace_is_however_it_comes(make_trace: Callable[..., Trace]) -> None:
-    trace = make_trace(small_trace(missed=0))
-    frame = trace.frame()
-    expected = irqtrace.rates(trace, "10ms")["count"]
-    plain = frame.with_columns(pl.col("time").dt.epoch("ns"), pl.col(pl.Enum, pl.Categorical).cast(pl.String))
-    tables: list[Any] = [frame, frame.lazy(), trace.to_arrow(), plain, plain.with_columns(pl.col("cpu").cast(pl.Int64))]
-    with duckdb.connect() as connection:
-        tables.append(connection.from_arrow(trace.to_arrow()).to_arrow_table())
-    for table in tables:
-        assert irqtrace.rates(table, "10ms")["count"].to_list() == expected.to_list()
-
-
-def test_the_order_of_rows_changes_nothing(make_trace: Callable[..., Trace]) -> None:
-    frame = make_trace().frame()
-    shuffled = frame.sample(fraction=1, shuffle=True, seed=1)
-    for analysis in (irqtrace.rates, irqtrace.imbalance):
-        left, right = (analysis(table, "5ms").sort(pl.all()) for table in (frame, shuffled))
-        assert_frame_equal(left, right, categorical_as_str=True)
-
-
-def test_machines_are_told_apart_where_there_are_several() -> None:
-    first, second = of_machine(small_trace(1), "one"), of_machine(small_trace(2), "two")
-    both = irqtrace.rates(pl.concat([first, second]), "10ms")
-    assert both.columns[-6:-4] == ["host", "boot"]
-    for host, table in (("one", first), ("two", second)):
-        alone = irqtrace.rates(table, "10ms")
-        own = both.filter(pl.col("host").cast(pl.String) == host).drop("host", "boot")
-        assert_frame_equal(own, alone, categorical_as_str=True, check_row_order=False)
-    assert irqtrace.imbalance([first, second])["host"].cast(pl.String).unique().sort().to_list() == ["one", "two"]
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda frame: frame.drop("cpu"), "column 'cpu', which this one lacks"),
-        (lambda frame: frame.with_columns(pl.col("delta").cast(pl.String)), "column 'delta' .* a whole number"),
-        (lambda frame: frame.with_columns(time=pl.lit("now")), "column 'time' .* a time or whole nanoseconds"),
-        (lambda frame: frame.with_columns(kind=pl.lit("hard")), "column 'kind' .* and not 'hard'"),
-    ],
-)
-def test_a_table_that_is_not_flat_is_refused_by_its_column(
-    make_trace: Callable[..., Trace], change: Callable[[pl.DataFrame], pl.DataFrame], says: str
-) -> None:
-    with pytest.raises(ValueError, match=says):
-        irqtrace.rates(change(make_trace().frame()))
 
 
 def test_one_unreadable_file_among_others_is_named_and_the_others_are_done(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
@@ -11,7 +13,7 @@ from irqtrace.schema import ENGINES, FLAT, KINDS, TIME
 from irqtrace.trace import Trace, flat_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from irqtrace.meta import GroupMeta, LineMeta, Meta
 
@@ -20,24 +22,39 @@ __all__ = ["bare_traces"]
 MACHINE = ("host", "boot")
 
 _TEXT = (pl.String, pl.Categorical, pl.Enum)
-_TIME = (pl.Datetime, pl.Int64)
+_TIME = (pl.Datetime, pl.Int64, pl.UInt64)
 _WHOLE = (pl.Int64, pl.Int32, pl.Int16, pl.Int8, pl.UInt64, pl.UInt32, pl.UInt16, pl.UInt8)
 _TYPES = {"time": _TIME, **dict.fromkeys(("engine", "kind", "irq", "name", "host", "boot"), _TEXT)}
+
+_MOST = 2**63 - 1
+_FAR_NS = 2**62
+"""As far from 1970, and from point 0, an instant may lie: so that 64 bits hold it however the two are added."""
+
+_UNIT_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000}
+
+APART_NS = 10_007
+"""Point 0 of a grid is known no better than a read is late, which leaves so much to tell two parts of a table apart.
+
+A prime, since parts are cut at round numbers.
+"""
 
 
 def bare_traces(table: pl.LazyFrame) -> Iterator[Trace]:
     """A trace for each machine and boot in a flat table, described as far as the rows tell.
 
     The interval is told by the spacing of the samples, the grid by the first read, and the lines by their names. Which
-    of two lines of one name a row is of, when a line came, and what the machine is, the rows do not say.
+    of two lines of one name a row is of, when a line came, and what the machine is, the rows do not say. Nor do they
+    say since when the first read of a group counts, where a table is a part of a recording: that read is the base of
+    the others and claims no growth of its own, and two parts of one table are recordings that say nothing of the time
+    between them. A table without rows is a trace without reads.
 
     Raises:
-        ValueError: for a column that is missing or of another type, naming it.
+        ValueError: for a column that is missing, of another type, or holds what it cannot, naming it.
     """
     flat = _checked(table)
     machines = flat.select(MACHINE).unique(maintain_order=True).collect().rows()
-    for host, boot in machines:
-        own = flat if len(machines) == 1 else flat.filter(_is("host", host), _is("boot", boot))
+    for host, boot in machines or [(None, None)]:
+        own = flat if len(machines) <= 1 else flat.filter(_is("host", host), _is("boot", boot))
         yield _trace(own, host, boot)
 
 
@@ -53,18 +70,55 @@ def _checked(table: pl.LazyFrame) -> pl.LazyFrame:
         if not isinstance(found, wanted) and found != pl.Null:
             names = " or ".join(dict.fromkeys(_said(dtype) for dtype in wanted))
             raise ValueError(f"column {column!r} of a flat table is {names} and not {found}")
+    # A column of nothing but null has no type, and what follows wants one.
+    table = table.with_columns(pl.col(column).cast(FLAT[column]) for column in FLAT if schema[column] == pl.Null)
+    _check_values(table)
     time = pl.col("time")
     if isinstance(schema["time"], pl.Datetime):
         time = (
             time.dt.replace_time_zone("UTC") if schema["time"].time_zone is None else time.dt.convert_time_zone("UTC")
         )
-    kinds = [pl.col(column).cast(pl.String) for column in ("kind", "engine")]
-    words = table.select(kinds).unique().collect()
-    for column, known in (("kind", KINDS), ("engine", ENGINES)):
-        strange = [word for word in words[column].unique() if word not in known]
-        if strange:
-            raise ValueError(f"column {column!r} of a flat table holds {', '.join(known)} and not {strange[0]!r}")
-    return flat_types(table.with_columns(time.cast(TIME), *kinds))
+    return flat_types(table.with_columns(time.cast(TIME)))
+
+
+def _check_values(table: pl.LazyFrame) -> None:
+    """That each value can be what its column says: all columns in one look at the rows."""
+    unit = getattr(table.collect_schema()["time"], "time_unit", "ns")
+    time, far = pl.col("time").to_physical(), _FAR_NS // _UNIT_NS[unit]
+    irq, name = pl.col("irq").is_null(), pl.col("name").is_null()
+    checks = {
+        "sample": (_beyond("sample", -_FAR_NS, _FAR_NS), f"ordinals from {-_FAR_NS} to {_FAR_NS}"),
+        "time": (
+            time.is_null() | ~time.is_between(-far, far),
+            f"times from 1823 to 2116, as {unit} since 1970 from {-far} to {far},",
+        ),
+        "read_ns": (_beyond("read_ns", 0, 2**32 - 1), f"lengths in ns from 0 to {2**32 - 1}"),
+        "engine": (_other_than("engine", ENGINES), ", ".join(ENGINES)),
+        "kind": (_other_than("kind", KINDS), ", ".join(KINDS)),
+        "irq": (irq & ~name, "a label in each row with a name"),
+        "name": (name & ~irq, "a name in each row with an irq"),
+        "cpu": (_beyond("cpu", 0, 2**16 - 1) & pl.col("cpu").is_not_null(), f"ids from 0 to {2**16 - 1}, or null,"),
+        "delta": (_beyond("delta", 0, _MOST), f"growth from 0 to {_MOST}"),
+    }
+    found = table.select(is_bad.any().alias(column) for column, (is_bad, _) in checks.items())
+    for column, bad in found.collect(engine="streaming").row(0, named=True).items():
+        if bad:
+            _refuse(table, column, *checks[column])
+
+
+def _beyond(column: str, least: int, most: int) -> pl.Expr:
+    return pl.col(column).is_null() | ~pl.col(column).is_between(least, most)
+
+
+def _other_than(column: str, known: Sequence[str]) -> pl.Expr:
+    return pl.col(column).is_null() | ~pl.col(column).is_in(known)
+
+
+def _refuse(table: pl.LazyFrame, column: str, is_bad: pl.Expr, right: str) -> NoReturn:
+    """The error that says what is right, and what the first row has that is not."""
+    value = table.filter(is_bad).select(pl.col(column).to_physical() if column == "time" else column).first().collect()
+    said = "null" if value.item() is None else repr(value.item())
+    raise ValueError(f"column {column!r} of a flat table holds {right} and not {said}")
 
 
 def _said(dtype: Any) -> str:  # noqa: ANN401 - a type of Polars
@@ -97,6 +151,8 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
     lines = named.select(LINE).unique(maintain_order=True).collect().sort("kind", "engine", maintain_order=True)
     first = int(reads["first"].min() or 0) if len(reads) else 0  # type: ignore[arg-type]
     interval_ns, t0_ns = _grid(reads)
+    _check_grid(flat, reads, interval_ns)
+    flat = _from_first_read(flat, reads)
     meta: Meta = {
         "schema": 1,
         "irqtrace": "",
@@ -144,19 +200,59 @@ def _in_order(flat: pl.LazyFrame) -> pl.LazyFrame:
     return flat.sort(read, maintain_order=True)
 
 
+def _from_first_read(flat: pl.LazyFrame, reads: pl.DataFrame) -> pl.LazyFrame:
+    """The rows, but that the first read of each group claims nothing."""
+    firsts = [
+        (pl.col("sample") == first) & (pl.col("kind") == kind) & (pl.col("engine") == engine)
+        for kind, engine, first in reads.select(*GROUP, "first").rows()
+    ]
+    is_first = reduce(or_, firsts, pl.lit(value=False))
+    # Of a recording from its begin nothing is claimed there anyway, and its rows are taken as they are.
+    grown = flat.filter(is_first, pl.col("delta") > 0).select(pl.len())
+    if not grown.collect(engine="streaming").item():
+        return flat
+    return flat.with_columns(delta=pl.when(is_first).then(0).otherwise("delta"))
+
+
 def _grid(reads: pl.DataFrame) -> tuple[int, int]:
-    """Interval and point 0 of the grid. A rounded interval is taken where the reads' lateness leaves it possible."""
+    """Interval and point 0 of the grid.
+
+    Raises:
+        ValueError: if samples and times go together with none.
+    """
     if reads.is_empty():
         return 1, 0
     longest = reads.row(int((reads["last"] - reads["first"]).arg_max() or 0), named=True)
     samples = longest["last"] - longest["first"]
-    if samples == 0:
-        return 1_000_000, longest["begin"] - longest["first"] * 1_000_000
-    exact = (longest["end"] - longest["begin"]) / samples
-    rounded = float(f"{exact:.3g}")
-    # So much may the lateness of two reads bend it: up to half an interval.
-    interval_ns = round(rounded if abs(rounded - exact) * samples <= exact / 2 else exact)
-    return max(interval_ns, 1), longest["begin"] - longest["first"] * interval_ns
+    span_ns = longest["end"] - longest["begin"]
+    if span_ns < samples:
+        far = max(longest["last"], longest["first"], key=abs)
+        raise ValueError(
+            f"column 'sample' of a flat table holds ordinals of a grid with an interval of 1 ns or more and not {far}, "
+            f"since no more than {span_ns} ns lie between the first and the last of {samples + 1}"
+        )
+    interval_ns = _interval_ns(span_ns, samples) if samples else 1_000_000
+    t0_ns = longest["begin"] - longest["first"] * interval_ns
+    # Two recordings are one where their points 0 are. Parts of one table must not be, since what came between them is
+    # in neither: they differ in the samples of their first reads.
+    part = sum(at * first for at, first in enumerate(reads["first"], 1))
+    return interval_ns, (t0_ns // APART_NS - 1) * APART_NS + part % APART_NS
+
+
+def _interval_ns(span_ns: int, samples: int) -> int:
+    """The roundest interval that the lateness of the two reads at the ends leaves possible."""
+    exact = span_ns / samples
+    # The fewest significant digits that do. Lateness may bend it by so much: half an interval over all samples.
+    rounded = (float(f"{exact:.{digits}e}") for digits in range(17))
+    return round(next(interval for interval in rounded if abs(interval - exact) * samples <= exact / 2))
+
+
+def _check_grid(flat: pl.LazyFrame, reads: pl.DataFrame, interval_ns: int) -> None:
+    """That 64 bits hold the instants of the grid."""
+    far = _FAR_NS // interval_ns
+    if any(abs(sample) > far for column in ("first", "last") for sample in reads[column]):
+        right = f"ordinals from {-far} to {far}, where {interval_ns} ns lie between two of them,"
+        _refuse(flat, "sample", _beyond("sample", -far, far), right)
 
 
 def _group(read: dict[str, Any]) -> GroupMeta:
