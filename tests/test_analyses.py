@@ -202,7 +202,9 @@ def away_trace(away: range, samples: int) -> MadeTrace:
     for sample in range(samples):
         there = (0,) if sample in away else (0, 1)
         named = sample in {0, away.start, away.stop}
-        deltas = {(0, cpu): int(sample not in {0, away.stop} or (cpu == 0 and sample > 0)) for cpu in there}
+        deltas: dict[tuple[int, int | None], int] = {
+            (0, cpu): int(sample not in {0, away.stop} or (cpu == 0 and sample > 0)) for cpu in there
+        }
         reads.append(
             MadeRead(
                 "irq",

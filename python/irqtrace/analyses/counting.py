@@ -13,7 +13,7 @@ from irqtrace.durations import Duration, duration_text, positive_ns
 from irqtrace.frames import GROUP, first_of_each_read, lines, telling_columns, with_line
 from irqtrace.schema import ENGINE, KIND
 
-from .counts import COUNTS
+from .counts import COUNTS, EVER
 from .packed import Packed
 from .reads import Grid, first_reads, last_reads, read_windows
 from .state import state_of
@@ -120,7 +120,7 @@ def reduce_counts(
         "parts": parts,
         "present": counts.select("line", "cpu").unique().join(stays, on="line").drop_nulls("first_read"),
         "ends": _ends(flat, groups, stays, parts),
-        "absences": _absences(meta, stays.filter(pl.col("first_read").is_not_null()), after),
+        "absences": _absences(meta, stays.filter(pl.col("first_read").is_not_null())),
     }
     return state_of(COUNTS, {"every_ns": every_ns, "timed": int(timed)}, tables)
 
@@ -206,7 +206,7 @@ def _ends(flat: pl.LazyFrame, groups: pl.DataFrame, stays: pl.DataFrame, parts: 
     return pl.concat([ends, found]).unique()
 
 
-def _absences(meta: Meta, stays: pl.DataFrame, after: int) -> pl.DataFrame:
+def _absences(meta: Meta, stays: pl.DataFrame) -> pl.DataFrame:
     """The absences that the direct counts tell of: a cell that goes has a final count, one that is back a baseline."""
     columns = {"line": pl.UInt32(), "cpu": pl.UInt16(), "sample": pl.Int64()}
     began, ended = (
@@ -222,10 +222,11 @@ def _absences(meta: Meta, stays: pl.DataFrame, after: int) -> pl.DataFrame:
             edges.setdefault(tuple(key), []).append((sample, is_back))
     absences = []
     for cell_key, times in edges.items():
-        times.sort()
+        # At one sample it came before it went.
+        times.sort(key=lambda time: (time[0], not time[1]))
         if times[0][1]:
             times.insert(0, (cell_key[-1], False))
-        ends = [sample for sample, is_back in times if is_back] + [after]
+        ends = [sample for sample, is_back in times if is_back] + [EVER]
         absences += [
             (*cell_key[:-1], sample, next(end for end in ends if end > sample))
             for sample, is_back in times

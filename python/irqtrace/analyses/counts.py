@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .state import State
 
-__all__ = ["COUNTS", "due", "every_of", "groups_of", "lines_of", "machines", "refuse_twice", "whole"]
+__all__ = ["COUNTS", "EVER", "due", "every_of", "groups_of", "lines_of", "machines", "refuse_twice", "whole"]
 
 _TEXT, _WHOLE, _CPU = pl.String(), pl.Int64(), pl.UInt16()
 
@@ -38,6 +38,9 @@ def refuse_twice(twice: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> Non
             f"sample {sample} on; give each part once"
         )
 
+
+EVER = 2**62
+"""More than any sample."""
 
 COUNTS = Kind(
     "counts",
@@ -107,8 +110,8 @@ COUNTS = Kind(
   read is the one before another, they follow one another; else nothing is known of the time between.
 - ends: the reads that saw a line first or last, and the last of all.
 - present: the cells that a part (``first_read``) has.
-- absences: cells that were not there while their line was: ``left`` is the last sample before, ``back`` the first after
-  or the end.
+- absences: cells that were not there while their line was: ``left`` is the last sample before, ``back`` the first
+  after, or `EVER` for one that did not come back in its part.
 """
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from .counts import due, every_of, groups_of, lines_of
+from .counts import EVER, due, every_of, groups_of, lines_of
 from .state import NUMBER
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ __all__ = ["RATES", "STAY", "Named", "measured", "named", "rate_and_bounds", "su
 RATES = ("rate", "rate_lo", "rate_hi")
 STAY = ("came", "went")
 EDGES = ("b0", "e0", "b1", "e1")
-EVER = 2**62
 
 ROWS = 1_000_000
 """Of measured rows in memory at a time, but for what one thing takes."""

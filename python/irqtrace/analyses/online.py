@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from .counts import groups_of, lines_of
+from .counts import EVER, lines_of
 
 if TYPE_CHECKING:
     from .measured import Named
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["online"]
 
-EVER = 2**62
 CELL = ["line", "cpu"]
 
 
@@ -60,7 +59,6 @@ def _away(state: State, windows: pl.DataFrame) -> pl.DataFrame:
     """line, cpu, window: the cells that were not there in the whole window."""
     # At the sample that it is back at a cell was seen; absences that meet before, as at a seam between files, are one.
     begins = (pl.col("left") >= pl.col("back").shift().over(CELL)).fill_null(value=True)
-    back = pl.when(pl.col("back") < pl.col("after")).then("back").otherwise(EVER)
     return (
         _absences(state)
         .sort(*CELL, "left")
@@ -68,9 +66,8 @@ def _away(state: State, windows: pl.DataFrame) -> pl.DataFrame:
         .group_by(*CELL, "run")
         .agg(pl.col("left").min(), pl.col("back").max())
         .join(state["lines"].select("line", "group"), on="line")
-        .join(groups_of(state).select("group", "after"), on="group")
         .join(windows, on="group")
-        .filter(pl.col("left") < pl.col("low"), back >= pl.col("high"))
+        .filter(pl.col("left") < pl.col("low"), pl.col("back") >= pl.col("high"))
         .select(*CELL, "window")
     )
 
@@ -80,15 +77,12 @@ def _absences(state: State) -> pl.DataFrame:
     parts = state["parts"]
     if len(parts) == parts["group"].n_unique():
         return state["absences"]
-    follows = pl.col("previous") == pl.col("last_read").shift().over("group")
-    parts = parts.sort("group", "first_read").with_columns(follows=follows.fill_null(value=False))
-    goes_on = pl.col("follows").shift(-1).over("group").fill_null(value=False)
-    parts = parts.select(
+    parts = parts.sort("group", "first_read").select(
         "group",
         "first_read",
         "last_read",
-        left=pl.when("follows").then("previous").otherwise(pl.col("first_read") - 1),
-        back=pl.when(goes_on).then(pl.col("first_read").shift(-1).over("group")).otherwise(pl.col("last_read") + 1),
+        left=pl.coalesce("previous", pl.col("first_read") - 1),
+        back=pl.col("first_read").shift(-1).over("group").fill_null(EVER),
     )
     missing = (
         state["present"]
@@ -99,4 +93,16 @@ def _absences(state: State) -> pl.DataFrame:
         .filter(pl.col("came") <= pl.col("last_read"), pl.col("went").fill_null(EVER) >= pl.col("first_read"))
         .join(state["present"], on=[*CELL, "first_read"], how="anti", nulls_equal=True)
     )
-    return pl.concat([state["absences"], missing.select(state["absences"].columns)])
+    # One that did not come back in its part is back where the next begins, or away there as well.
+    later = parts.select("group", next="first_read").sort("next")
+    known = (
+        state["absences"]
+        .join(state["lines"].select("line", "group"), on="line")
+        .sort("left")
+        .join_asof(later, left_on="left", right_on="next", by="group", strategy="forward", allow_exact_matches=False)
+        .with_columns(
+            pl.when(pl.col("back") == EVER).then(pl.col("next").fill_null(EVER)).otherwise("back").alias("back")
+        )
+    )
+    columns = state["absences"].columns
+    return pl.concat([known.select(columns), missing.select(columns)])
