@@ -76,7 +76,10 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
     cells = counts.group_by(cell).agg(events=pl.col("count").sum()).join(names.parts, on="part")
     if not dense:
         cells = cells.filter((pl.col("events").sum() > 0).over("what", *names.cpu))
-    spans = due(state).join(_spans(state), on=["group", "window"], how="left", maintain_order="left")
+    pieces, windows = _pieces(state), due(state)
+    spans = windows.join(
+        _together(pieces, ["group", "window"]), on=["group", "window"], how="left", maintain_order="left"
+    )
     window = pl.col("window")
     of_group = spans.group_by("group").agg(
         windows=pl.len(), soonest=pl.col("high").min(), first_window=window.min(), last_window=window.max()
@@ -97,12 +100,15 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
     del counts
     always = pl.col("seen").is_null() & pl.col("went").is_null() & (pl.col("came").fill_null(-EVER) < pl.col("soonest"))
     for number, own in cells.partition_by("frame", maintain_order=True, as_dict=True).items() or [((), cells)]:
-        rows = own.select(*cell, "what", "rec", "group", *STAY).join(spans, on="group", maintain_order="left_right")
+        cells_ = own.select(*cell, "what", "rec", "group", *STAY)
         counted = of_frames.pop(number, nothing)
         if own.select(always.all()).item():
-            rows = _with_counts(rows, counted, own, cell).with_columns(brief=pl.lit(value=False))
+            rows = cells_.join(spans, on="group", maintain_order="left_right").with_columns(brief=pl.lit(value=False))
+            rows = _with_counts(rows, counted, own, cell)
         else:
-            rows = _within_stay(rows, state["ends"]).join(
+            due_ = windows.join(pieces, on=["group", "window"], how="left", maintain_order="left")
+            rows = _within_stay(cells_.join(due_, on="group", maintain_order="left_right"), state["ends"])
+            rows = _together(rows, [*cell, "what", "rec", "window", "begin"]).join(
                 counted, on=[*cell, "window"], how="left", nulls_equal=True, maintain_order="left"
             )
         count = pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count")
@@ -133,26 +139,31 @@ def _of_parts(state: State, names: Named) -> pl.DataFrame:
     return counts.group_by("part", *names.cpu, "window").agg(pl.col("count").sum())
 
 
-def _spans(state: State) -> pl.DataFrame:
-    """group, window, b0, e0, b1, e1: the last read before each window and its own last.
+def _together(pieces: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """A row for each key: what is known of a window may be in pieces, with a part missing between.
 
-    What is known in a window may be in pieces, with a part missing between. Their lengths are then added up: e1 - b0 is
-    the longest that they may be in all, b1 - e0 the shortest.
+    Their lengths are then added up: e1 - b0 is the longest that they may be in all, b1 - e0 the shortest. Pieces that
+    are brief have none.
     """
-    pieces = _pieces(state)
-    if not pieces.select("group", "window").is_duplicated().any():
-        return pieces.select("group", "window", *EDGES)
-    longest, shortest = (pl.col("e1") - pl.col("b0")).sum(), (pl.col("b1") - pl.col("e0")).sum()
-    begin, end = pl.col("b1").max(), pl.col("e1").max()
-    return (
-        pieces.group_by("group", "window", maintain_order=True)
-        .agg(b0=end - longest, e0=begin - shortest, b1=begin, e1=end)
-        .select("group", "window", *EDGES)
+    if not pieces.select(key).is_duplicated().any():
+        return pieces
+    if "brief" not in pieces.columns:
+        pieces = pieces.with_columns(brief=pl.lit(value=False))
+    own = [pl.col(edge).filter(~pl.col("brief")) for edge in EDGES]
+    b0, e0, b1, e1 = own
+    edges = {"b0": e1.max() - (e1 - b0).sum(), "e0": b1.max() - (b1 - e0).sum(), "b1": b1.max(), "e1": e1.max()}
+    least = {"b0": pl.col("b0").min(), "e0": pl.col("e0").min(), "b1": pl.col("b1").min(), "e1": pl.col("e1").min()}
+    brief = pl.col("brief").all()
+    return pieces.group_by(key, maintain_order=True).agg(
+        *(pl.when(brief).then(least[edge]).otherwise(edges[edge]).alias(edge) for edge in EDGES), brief.alias("brief")
     )
 
 
 def _pieces(state: State) -> pl.DataFrame:
-    """The same, a row for each run of parts that follow one another, by group and window."""
+    """group, window, b0, e0, b1, e1: the last read before each window and its own last, by group and window.
+
+    A row for each run of parts that follow one another.
+    """
     follows = pl.col("previous") == pl.col("last_read").shift().over("group")
     runs = (
         state["parts"]
@@ -177,8 +188,10 @@ def _pieces(state: State) -> pl.DataFrame:
         previous = pl.when(pl.col("previous_b") < pl.col("first_b")).then(f"previous_{edge}")
         return pl.coalesce(pl.col(f"{edge}1").shift().over("group", "run"), previous, f"first_{edge}").alias(f"{edge}0")
 
-    return of_run.join(runs.drop("last_read"), on=["group", "run"], maintain_order="left").with_columns(
-        before("b"), before("e")
+    return (
+        of_run.join(runs.drop("last_read"), on=["group", "run"], maintain_order="left")
+        .with_columns(before("b"), before("e"))
+        .select("group", "window", *EDGES)
     )
 
 
