@@ -103,6 +103,13 @@ def test_an_overtone_is_not_told_for_a_period_that_is_nearly_too_long(
     assert found == (pytest.approx(true, rel=1e-3) if known else None)
 
 
+@pytest.mark.parametrize("true", [2.90, 2.95, 2.983, 3.02])
+def test_an_overtone_that_is_folded_down_below_its_fundamental_is_not_told(true: float) -> None:
+    for seed in range(10):
+        clock = periodic(np.random.default_rng(seed), true * MS, 5)
+        assert period_of(clock, 5, seed, missed=0.02) == pytest.approx(true, rel=1e-3)
+
+
 @pytest.mark.parametrize("true", [0.62, 1.667, 2.06, 2.2, 2.453])
 @pytest.mark.parametrize(("jitter", "others"), [(0.01, 0), (0.1, 0), (0.01, 0.5)])
 def test_what_is_folded_down_is_not_told_for_a_period(true: float, jitter: float, others: float) -> None:

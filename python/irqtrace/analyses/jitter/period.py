@@ -8,7 +8,7 @@ those of a part are those of the whole; what lies in a segment that a seam cuts 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .ladder import Counts
+
+    AnyFrequency = TypeVar("AnyFrequency", float, NDArray[np.float64])
 
 __all__ = ["LENGTH", "SPECTRAL", "Spectra", "new_segments", "period_of", "segments_of"]
 
@@ -198,8 +200,8 @@ def period_of(spectra: Spectra) -> tuple[float, float] | None:
     own = lines.where((lines.width == 1 / LENGTH) | (lines.bin < COVERED))
     if not len(own.bin):
         return None
-    # Overtones may be as strong as the fundamental; what is folded down is weaker.
-    strong = own.where(own.strength >= own.strength.max() / 2)
+    # Overtones may be as strong as the fundamental; what is folded down is weaker, also if it is one of them.
+    strong = own.where(own.strength >= own.strength.max() * np.maximum(0.5, _most_folded(own.frequency)))
     for first, place, strength in zip(*(column.tolist() for column in strong[:3]), strict=True):
         frequency, error = _with_overtones(first, lines)
         if place < ALONE and not _explains(frequency, strong):
@@ -281,17 +283,19 @@ def _may_be_overtone(frequency: float, strength: float, strong: Lines, spectra: 
 
 
 def _may_be_folded(frequency: float, strength: float, spectra: Spectra) -> bool:
-    """Whether this may be what is left of a regular stream that comes too fast to be seen as one.
-
-    What has the frequency n ± f in cycles per point is seen at f with f / (n ± f) of its strength.
-    """
+    """Whether this may be what is left of a regular stream that comes too fast to be seen as one."""
     if 0 not in spectra:
         return False
     segments, events, *_ = spectra[0]
     rate = events / (segments * LENGTH)
-    possible = strength < SHARE * frequency / (1 - frequency)
+    possible = strength < _most_folded(frequency)
     # A stream that comes as often as the line says is that line.
     return rate > HIGHEST / LENGTH and possible and abs(rate - frequency) > 2 / LENGTH
+
+
+def _most_folded(frequency: AnyFrequency) -> AnyFrequency:
+    """The strength up to which a line may be folded down: of n ± f cycles per point f / (n ± f) is seen at f."""
+    return SHARE * frequency / (1 - frequency)
 
 
 def _lines_of(spectra: Spectra) -> Lines:
