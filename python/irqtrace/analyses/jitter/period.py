@@ -8,8 +8,7 @@ those of a part are those of the whole; what lies in a segment that a seam cuts 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
@@ -18,11 +17,11 @@ from .seams import new_blocks
 from .stretches import CPUS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from .ladder import Counts
+
+    AnyFrequency = TypeVar("AnyFrequency", float, NDArray[np.float64])
 
 __all__ = ["LENGTH", "SPECTRAL", "Spectra", "new_segments", "period_of", "segments_of"]
 
@@ -38,6 +37,15 @@ MIN_EVENTS = 16
 LOWEST = 16
 """Bin of the longest period that a level measures: 64 windows."""
 
+ALONE = 14
+"""Bin below which a line is only believed in with its overtones: a rate that drifts has power there as well."""
+
+HARD = 24
+"""Bin up to which a line may be missed among what a drifting rate has there."""
+
+DEEPEST = 6
+"""Bin of the longest period at all, of three or more events at a time: below, lines run into one another."""
+
 HIGHEST = 410
 """Bin of the shortest period: 2.5 windows."""
 
@@ -50,10 +58,37 @@ OVERTONES = 256
 AROUND = 12
 """Bins on each side of a line that tell the noise there."""
 
-BESIDE = [bin_ for bin_ in range(2 * AROUND + 1) if abs(bin_ - AROUND) > 3]  # noqa: PLR2004 - a line is as wide
-"""Of these, those that the line itself does not reach."""
+REACH = 3
+"""From how many bins on what is beside a line is not its own."""
+
+SLIP = 0.22
+"""By how many windows a segment of a regular stream seems longer or shorter than it is, as a standard deviation."""
+
+NEAR = 2.5
+"""How many windows a segment and so many whole ones for each period differ at most where that matters."""
+
+EXACT = 0.4
+"""The same where there seems to be no difference."""
+
+SLIP_EXACT = 0.35
+"""As SLIP, where there seems to be none."""
 
 MIN_STRENGTH = 0.1
+
+PRECISION = 1e-3
+"""What the period has to be known to."""
+
+SIGMAS = 2.2
+"""With how many standard errors it has to be known to that."""
+
+FITS = 0.35
+"""How far from a multiple an overtone may be, in bins: thrice the error of a line that hardly stands out."""
+
+MOST = 0.8
+"""The share of the strong lines that are overtones where there is one period."""
+
+SHARE = 1.1
+"""How much stronger than it is a line may come out of the noise."""
 
 MIN_SIGMAS = 6.0
 """How far, in standard deviations of noise, a peak has to stand out."""
@@ -65,6 +100,9 @@ Spectra = dict[int, tuple[int, int, int, "NDArray[np.float64]"]]
 """By level: segments, their events, the squares of these, and the sum of the power from bin LOWEST - AROUND on."""
 
 HANN = np.hanning(LENGTH + 1)[:-1]
+
+GAIN = float(HANN.mean()) ** 2
+"""The power of a line of strength 1, over the squared number of events."""
 
 
 def segments_of(
@@ -137,86 +175,169 @@ def _spectra(
     return about, spectrum.select("cell", pl.lit(level, dtype=pl.Int64).alias("level"), "bin", "power")
 
 
-@dataclass(frozen=True)
-class Peak:
-    """A line of the spectrum that stands out."""
+class Lines(NamedTuple):
+    """Lines of the spectra that stand out, by frequency."""
 
-    level: int
-    bin: float
-    strength: float
-    weight: float
-    """How well its place is known: the inverse of its variance, but for a constant."""
+    frequency: NDArray[np.float64]
+    """In cycles per point."""
+    bin: NDArray[np.float64]
+    strength: NDArray[np.float64]
+    width: NDArray[np.float64]
+    """The frequency of one bin."""
+    variance: NDArray[np.float64]
+    """That of the frequency, by the noise."""
+    segments: NDArray[np.int64]
 
-    @property
-    def width(self) -> float:
-        """The frequency of one bin, in cycles per point."""
-        return 1 / (LENGTH << self.level)
-
-    @property
-    def frequency(self) -> float:
-        """In cycles per point."""
-        return self.bin * self.width
+    def where(self, which: NDArray[Any]) -> Lines:
+        """Some of them."""
+        return Lines(*(values[which] for values in self))
 
 
 def period_of(spectra: Spectra) -> tuple[float, float] | None:
     """The period in points, and its strength."""
-    peaks = [
-        peak
-        for level, (segments, _, squares, power) in sorted(spectra.items())
-        for peak in _peaks(level, segments, squares, power)
-    ]
+    lines = _lines_of(spectra)
     # What a level below measures is left to that one, where nothing from above its highest frequency is folded down.
-    own = [peak for peak in peaks if peak.level == 0 or peak.bin < COVERED]
-    if not own:
+    own = lines.where((lines.width == 1 / LENGTH) | (lines.bin < COVERED))
+    if not len(own.bin):
         return None
-    most = max(peak.strength for peak in own)
-    # Overtones may be as strong as the fundamental; what is folded down is weaker.
-    lowest = min((peak for peak in own if peak.strength >= most / 2), key=lambda peak: peak.frequency)
-    if lowest.strength < MIN_STRENGTH or _is_folded(lowest.frequency, spectra):
-        return None
-    return 1 / _with_overtones(lowest, peaks), min(lowest.strength, 1.0)
+    # Overtones may be as strong as the fundamental; what is folded down is weaker, also if it is one of them.
+    strong = own.where(own.strength >= own.strength.max() * np.maximum(0.5, _most_folded(own.frequency)))
+    for first, place, strength in zip(*(column.tolist() for column in strong[:3]), strict=True):
+        frequency, error = _with_overtones(first, lines)
+        if place < ALONE and not _explains(frequency, strong):
+            continue
+        if place >= ALONE and (
+            _may_be_overtone(first, strength, strong, spectra) or _may_be_folded(first, strength, spectra)
+        ):
+            return None
+        told = strength >= MIN_STRENGTH and error * SIGMAS < PRECISION
+        return (1 / frequency, min(strength, 1.0)) if told else None
+    return None
 
 
-def _with_overtones(fundamental: Peak, peaks: list[Peak]) -> float:
-    """The frequency by the lines at its multiples as well: that at m times tells it m times better."""
-    frequency, weight = fundamental.frequency, fundamental.weight
-    for peak in sorted(peaks, key=lambda peak: peak.frequency):
-        times = round(peak.frequency / frequency)
-        off = abs(peak.frequency - times * frequency)
-        if peak is not fundamental and times >= 1 and peak.bin <= OVERTONES and off < peak.width:
-            more = peak.weight * times**2
-            frequency += (peak.frequency / times - frequency) * more / (weight + more)
+def _with_overtones(first: float, lines: Lines) -> tuple[float, float]:
+    """The frequency by the lines at its multiples as well, and its relative error.
+
+    That at m times tells it m times better; but what moves the events moves all lines alike, so that together they may
+    be no better than the best of them.
+    """
+    off = lines.frequency - first
+    own = lines.where((np.abs(off) < lines.width) | ((off > 0) & (lines.bin <= OVERTONES)))
+    variance = own.variance + (own.frequency * _slip(first, own.width)) ** 2 / own.segments
+    frequency, weight, error = first, 0.0, math.inf
+    for line, width, of_line in zip(own.frequency.tolist(), own.width.tolist(), variance.tolist(), strict=True):
+        times = round(line / frequency)
+        reach = FITS * width + (3 * times / math.sqrt(weight) if weight else 0.0)
+        if abs(line - times * frequency) < min(reach, width):
+            more = times**2 / of_line
             weight += more
-    return frequency
+            frequency += (line / times - frequency) * more / weight
+            error = min(error, math.sqrt(of_line) / line)
+    return frequency, error
 
 
-def _is_folded(frequency: float, spectra: Spectra) -> bool:
-    """Whether this is what a regular stream looks like that comes too fast to be seen as one."""
+def _slip(frequency: float, width: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The relative error of a regular stream's frequency since events are known by their window only.
+
+    In a segment it is some part of a window, but a whole one where the period is nearly so many windows, since events
+    are then at the same place in their windows for long: what is folded down lies beside the lines. Where it seems to
+    be exactly so many, it is taken to be that, to less than a window in a segment.
+    """
+    windows = width * LENGTH / frequency
+    slip = np.full(len(width), SLIP)
+    for times in (1, 2, 3):
+        off = np.abs(times * windows - np.round(times * windows)) * LENGTH / windows
+        slip = np.maximum(slip, np.where(off < EXACT, SLIP_EXACT, off < NEAR) / times)
+    relative: NDArray[np.float64] = slip / LENGTH
+    return relative
+
+
+def _explains(frequency: float, strong: Lines) -> bool:
+    """Whether nearly all strong lines are multiples of this, and of nothing above it."""
+    others = strong.where((strong.bin >= ALONE) & (strong.bin <= OVERTONES))
+    times = np.round(others.frequency / frequency)
+    fits = np.abs(others.frequency - times * frequency) < FITS * others.width
+    return bool(fits.sum() >= max(MOST * len(fits), 2) and np.gcd.reduce(times[fits].astype(np.int64)) == 1)
+
+
+def _may_be_overtone(frequency: float, strength: float, strong: Lines, spectra: Spectra) -> bool:
+    """Whether half of this frequency, or a third …, is hard to measure and something tells of it.
+
+    That is as much power there, or lines at its multiples that are not those of this.
+    """
+    top = max(spectra)
+    _, _, squares, power = spectra[top]
+    for times in (2, 3, 4):
+        place = frequency * (LENGTH << top) / times
+        at = round(place) - (LOWEST - AROUND)
+        if 0 <= at < ALONE - (LOWEST - AROUND):
+            most = power[max(at - 1, 0) : at + 2].max()
+            if most > GAIN * squares * (strength / 2) ** 2:
+                return True
+        if place < HARD:
+            multiple = np.round(strong.frequency * times / frequency)
+            fits = np.abs(strong.frequency - multiple * frequency / times) < FITS * strong.width
+            if (fits & (multiple % times != 0)).sum() > 1:
+                return True
+    return False
+
+
+def _may_be_folded(frequency: float, strength: float, spectra: Spectra) -> bool:
+    """Whether this may be what is left of a regular stream that comes too fast to be seen as one."""
     if 0 not in spectra:
         return False
     segments, events, *_ = spectra[0]
     rate = events / (segments * LENGTH)
-    return rate > 1 / 2 and abs(abs(rate - round(rate)) - frequency) < 2 / LENGTH
+    possible = strength < _most_folded(frequency)
+    # A stream that comes as often as the line says is that line.
+    return rate > HIGHEST / LENGTH and possible and abs(rate - frequency) > 2 / LENGTH
 
 
-def _peaks(level: int, segments: int, squares: int, power: NDArray[np.float64]) -> Iterator[Peak]:
-    threshold = _threshold(segments)
-    gain = (HANN.sum() / LENGTH) ** 2 * squares
-    inner = power[AROUND:-AROUND]
-    above = (inner >= power[AROUND - 1 : -AROUND - 1]) & (inner >= power[AROUND + 1 : len(power) - AROUND + 1])
-    at = np.flatnonzero(above)
-    around = np.lib.stride_tricks.sliding_window_view(power, 2 * AROUND + 1)[at][:, BESIDE]
-    noise_at = np.median(around, axis=1) / (1 - 1 / (3 * segments)) if len(at) else np.empty(0)
-    stands_out = power[at + AROUND] > threshold * noise_at
-    for index, noise in zip((at[stands_out] + AROUND).tolist(), noise_at[stands_out].tolist(), strict=True):
-        before, here, after = power[index - 1 : index + 2].tolist()
-        place = index + LOWEST - AROUND
-        low, middle, high = (math.sqrt(max(value - noise, 0.0)) for value in (before, here, after))
-        part = 2 * (high - low) / (low + 2 * middle + high)
-        # What is lost of a line between two bins, and of one of a period of few windows.
-        loss = float(np.sinc(part) / (1 - part**2) * np.sinc((place + part) / LENGTH))
-        weight = 4.0**level * segments * here / max(noise, here * 1e-6)
-        yield Peak(level, place + part, middle / (math.sqrt(gain) * loss), weight)
+def _most_folded(frequency: AnyFrequency) -> AnyFrequency:
+    """The strength up to which a line may be folded down: of n ± f cycles per point f / (n ± f) is seen at f."""
+    return SHARE * frequency / (1 - frequency)
+
+
+def _lines_of(spectra: Spectra) -> Lines:
+    top = max(spectra)
+    levels = [
+        _lines(level, segments, squares, power, top=level == top)
+        for level, (segments, _, squares, power) in spectra.items()
+    ]
+    lines = Lines(*map(np.concatenate, zip(*levels, strict=True)))
+    return lines.where(np.argsort(lines.frequency, kind="stable"))
+
+
+def _lines(level: int, segments: int, squares: int, power: NDArray[np.float64], *, top: bool) -> Lines:
+    first = (DEEPEST if top else LOWEST) - (LOWEST - AROUND)
+    inner = power[first:-AROUND]
+    above = (inner >= power[first - 1 : -AROUND - 1]) & (inner >= power[first + 1 : len(power) - AROUND + 1])
+    at = np.flatnonzero(above) + first
+    noise = _noise(power, at) / (1 - 1 / (3 * segments))
+    stands_out = power[at] > _threshold(segments) * noise
+    at, noise = at[stands_out], noise[stands_out]
+    low, middle, high = (np.sqrt(np.maximum(power[at + to] - noise, 0.0)) for to in (-1, 0, 1))
+    part = 2 * (high - low) / (low + 2 * middle + high)
+    place, width = at + LOWEST - AROUND + part, 1 / (LENGTH << level)
+    # What is lost of a line between two bins, and of one of a period of few windows.
+    loss = np.sinc(part) / (1 - part**2) * np.sinc(place / LENGTH)
+    strength = middle / (math.sqrt(GAIN * squares) * loss)
+    variance = width**2 * noise / power[at] / (2 * segments)
+    return Lines(
+        place * width, place, strength, np.full(len(at), width), variance, np.full(len(at), segments, dtype=np.int64)
+    )
+
+
+def _noise(power: NDArray[np.float64], at: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The power around these places, but for what a line there reaches: of a hill that is wider, its sides."""
+    begins = np.maximum(at - AROUND, 0)
+    around = np.lib.stride_tricks.sliding_window_view(power, 2 * AROUND + 1)[begins]
+    own = np.abs(np.arange(2 * AROUND + 1) - (at - begins)[:, None]) < REACH
+    half = AROUND - REACH + 1
+    median = np.partition(np.where(own, np.inf, around), (half - 1, half), axis=1)[:, half - 1 : half + 1].mean(axis=1)
+    sides = [power[np.maximum(at + to * REACH, 0)] + power[np.maximum(at + to * (REACH + 1), 0)] for to in (-1, 1)]
+    noise: NDArray[np.float64] = np.maximum(median, np.minimum(*sides) / 2)
+    return noise
 
 
 def _threshold(segments: int) -> float:
