@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -488,7 +489,7 @@ def test_progress_tells_a_size_once_rows_are_in_the_file(file_bytes: int, told: 
 def test_an_analysis_is_of_files_folders_and_patterns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
 ) -> None:
-    paths = [small_trace(seed).save(tmp_path / f"{seed}.parquet") for seed in (1, 2)]
+    paths = [replace(small_trace(n), host=f"host{n}").save(tmp_path / f"{n}.parquet") for n in (1, 2)]
     said = []
     for sources in (paths, [tmp_path], [tmp_path / "*.parquet"]):
         assert main([verb, *map(str, sources), "--format", "json", "--every", "10ms"]) == 0

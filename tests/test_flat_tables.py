@@ -303,3 +303,9 @@ def test_an_interval_of_more_digits_is_found_where_there_are_samples_enough(inte
         table = MadeTrace(interval_ns, {("irq", "proc"): 1}, [], reads).table()
         (bare,) = bare_traces(pl.DataFrame(table).lazy())
         assert bare.info.interval_ns == interval_ns
+
+
+def test_an_empty_table_beside_others_is_no_other_machine(make_trace: Callable[..., Trace]) -> None:
+    frame = make_trace(small_trace()).frame()
+    for analysis in (irqtrace.rates, irqtrace.imbalance):
+        assert_frame_equal(analysis([frame, frame.clear()]), analysis(frame))

@@ -154,8 +154,12 @@ def whole(state: State) -> State:
 
 
 def machines(state: State) -> tuple[str, ...]:
-    """The columns that tell machines apart, where there is more than one."""
-    return ("host", "boot") if state["recordings"].select("host", "boot").n_unique() > 1 else ()
+    """The columns that tell machines apart, where there is more than one. One of which counts tell no read is none."""
+    read = state["groups"]
+    if "parts" in state.tables:
+        read = read.join(state["parts"], on="group", how="semi")
+    machines_ = state["recordings"].join(read, on="rec", how="semi").select("host", "boot")
+    return ("host", "boot") if machines_.n_unique() > 1 else ()
 
 
 def due(state: State) -> pl.DataFrame:

@@ -69,10 +69,11 @@ def storms(source: Source, every: Duration | None = None, threshold: float = THR
     state = reduced(traces, partial(reduce_counts, every=every, cpus=False))
     found, names = _found(state, threshold)
     if found.is_empty():
-        return _answer(found, names, state)
+        return _answer(found, names, state, machines(state))
     # Which CPUs took it is asked for these windows alone: all cells of all windows are many.
     windows = found["window"].unique().to_list()
-    return _answer(found, names, reduced(traces, partial(reduce_counts, every=every, windows=windows)))
+    cells = reduced(traces, partial(reduce_counts, every=every, windows=windows))
+    return _answer(found, names, cells, machines(state))
 
 
 def reduce(trace: Trace, every: Duration = "10ms") -> State:
@@ -86,7 +87,7 @@ def finish(state: State, threshold: float = THRESHOLD) -> pl.DataFrame:
     if every_of(state) is None:
         raise ValueError("a storm is told by windows, and this state is one window: reduce with the length of a window")
     found, names = _found(state, threshold)
-    return _answer(found, names, state)
+    return _answer(found, names, state, machines(state))
 
 
 def _found(state: State, threshold: float) -> tuple[pl.DataFrame, Named]:
@@ -102,9 +103,9 @@ def _found(state: State, threshold: float) -> tuple[pl.DataFrame, Named]:
     return pl.concat(windows).with_columns(storm=pl.struct("what", "rec", "run").rank("dense")), names
 
 
-def _answer(found: pl.DataFrame, names: Named, state: State) -> pl.DataFrame:
+def _answer(found: pl.DataFrame, names: Named, state: State, several: tuple[str, ...]) -> pl.DataFrame:
     """A row for each storm; the state has the counts of the cells in its windows."""
-    line = (*machines(state), "kind", "irq", "name")
+    line = (*several, "kind", "irq", "name")
     counts = state["counts"].filter(pl.col("cpu").is_not_null(), pl.col("count") > 0)
     of_line = (
         state["lines"].select("line", part=names.of_line).join(names.parts.select("part", "what", "rec"), on="part")
