@@ -118,7 +118,9 @@ def reduce_counts(
         "counts": counts,
         "reads": reads,
         "parts": parts,
-        "present": counts.select("line", "cpu").unique().join(stays, on="line").drop_nulls("first_read"),
+        "present": (counts.select("line", "cpu").unique() if cpus else counts.head(0).select("line", "cpu"))
+        .join(stays, on="line")
+        .drop_nulls("first_read"),
         "ends": _ends(flat, groups, stays, parts),
         "absences": _absences(meta, stays.filter(pl.col("first_read").is_not_null())),
     }
@@ -209,6 +211,9 @@ def _ends(flat: pl.LazyFrame, groups: pl.DataFrame, stays: pl.DataFrame, parts: 
 def _absences(meta: Meta, stays: pl.DataFrame) -> pl.DataFrame:
     """The absences that the direct counts tell of: a cell that goes has a final count, one that is back a baseline."""
     columns = {"line": pl.UInt32(), "cpu": pl.UInt16(), "sample": pl.Int64()}
+    # Before its line came, a cell was away as long as there is.
+    before = pl.when(pl.col("came") < pl.col("first_read")).then("before").otherwise(-EVER)
+    stays = stays.with_columns(before=before)
     began, ended = (
         pl.DataFrame({column: meta[counts][column] for column in columns}, schema=columns).join(stays, on="line")  # type: ignore[literal-required]
         for counts in ("baselines", "finals")

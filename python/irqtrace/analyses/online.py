@@ -27,7 +27,7 @@ def online(state: State, names: Named, windows: pl.DataFrame) -> pl.DataFrame:
     lines = lines_of(state).select("line", "group", "rec", "came", "went", part=names.of_line)
     lines = lines.join(names.parts.select("part", "what"), on="part", maintain_order="left")
     there = pl.col("came").fill_null(-EVER) < pl.col("high"), pl.col("went").fill_null(EVER) >= pl.col("low")
-    cells = state["counts"].select(CELL).filter(pl.col("cpu").is_not_null()).unique().join(lines, on="line")
+    cells = state["present"].select(CELL).filter(pl.col("cpu").is_not_null()).unique().join(lines, on="line")
     key = ["what", "begin"]
     read = pl.col("read").any().fill_null(value=False)
     of_parts = lines.unique(["part"]).join(windows, on="group").filter(there)
@@ -93,16 +93,23 @@ def _absences(state: State) -> pl.DataFrame:
         .filter(pl.col("came") <= pl.col("last_read"), pl.col("went").fill_null(EVER) >= pl.col("first_read"))
         .join(state["present"], on=[*CELL, "first_read"], how="anti", nulls_equal=True)
     )
-    # One that did not come back in its part is back where the next begins, or away there as well.
+    # One that did not come back in its part is back where the next begins, or away there as well, if its line is there.
     later = parts.select("group", next="first_read").sort("next")
+    goes_on = (pl.col("back") == EVER) & (pl.col("next") <= pl.col("went").fill_null(EVER))
     known = (
         state["absences"]
-        .join(state["lines"].select("line", "group"), on="line")
+        .join(lines_of(state).select("line", "group", "went"), on="line")
         .sort("left")
-        .join_asof(later, left_on="left", right_on="next", by="group", strategy="forward", allow_exact_matches=False)
-        .with_columns(
-            pl.when(pl.col("back") == EVER).then(pl.col("next").fill_null(EVER)).otherwise("back").alias("back")
+        .join_asof(
+            later,
+            left_on="left",
+            right_on="next",
+            by="group",
+            strategy="forward",
+            allow_exact_matches=False,
+            check_sortedness=False,
         )
+        .with_columns(back=pl.when(goes_on).then("next").otherwise("back"))
     )
     columns = state["absences"].columns
     return pl.concat([known.select(columns), missing.select(columns)])

@@ -93,11 +93,18 @@ def finish(state: State, threshold: float = THRESHOLD) -> pl.DataFrame:
 def _found(state: State, threshold: float) -> tuple[pl.DataFrame, Named]:
     """The windows that are of a storm: what, rec, window, count, begin, end, rate, baseline, storm."""
     names = named(state, ("host", "boot", "kind", "irq", "name"))
-    # Where a part is missing, a window does not begin with the last read of the one before.
-    apart = pl.col("begin") > pl.col("end").shift()
-    begins = ((pl.col("exceeds") != pl.col("exceeds").shift()) | apart).fill_null(value=True)
+    # Windows follow one another where their rows do, unless a part is missing between them.
+    follows = (
+        (pl.col("at") == pl.col("at").shift() + 1)
+        & (pl.col("what") == pl.col("what").shift())
+        & (pl.col("rec") == pl.col("rec").shift())
+        & (pl.col("begin") <= pl.col("end").shift())
+    )
     windows = [
-        exceeding(frame, threshold).with_columns(run=begins.cum_sum().over("what", "rec")).filter("exceeds")
+        exceeding(frame, threshold)
+        .with_row_index("at")
+        .filter("exceeds")
+        .with_columns(run=(~follows).fill_null(value=True).cum_sum())
         for frame in line_windows(state, names)
     ]
     return pl.concat(windows).with_columns(storm=pl.struct("what", "rec", "run").rank("dense")), names

@@ -26,8 +26,8 @@ __all__ = ["CPUS", "ROWS", "Stretch", "cell_of", "presence", "stretches"]
 CPUS = 1 << 17
 """A cell is numbered line · CPUS + cpu; what the kernel gives no CPU for has the number above all CPUs."""
 
-ROWS = 40_000_000
-"""Of a stretch: about 1 GB while it is sorted."""
+ROWS = 20_000_000
+"""Of a stretch: some 300 MB while it is sorted."""
 
 BATCH = 2_000_000
 """Rows that are read at a time."""
