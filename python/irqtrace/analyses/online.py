@@ -92,6 +92,11 @@ def _absences(state: State) -> pl.DataFrame:
         .join(parts, on="group")
         .filter(pl.col("came") <= pl.col("last_read"), pl.col("went").fill_null(EVER) >= pl.col("first_read"))
         .join(state["present"], on=[*CELL, "first_read"], how="anti", nulls_equal=True)
+        # Before its line came, and after it went, a cell was away as long as there is.
+        .with_columns(
+            left=pl.when(pl.col("came") < pl.col("first_read")).then("left").otherwise(-EVER),
+            back=pl.when(pl.col("back") <= pl.col("went").fill_null(EVER)).then("back").otherwise(EVER),
+        )
     )
     # One that did not come back in its part is back where the next begins, or away there as well, if its line is there.
     later = parts.select("group", next="first_read").sort("next")
