@@ -61,9 +61,11 @@ def imbalance(source: Source, every: Duration | None = None, by: By = "irq") -> 
 
     Returns:
         time (the window's begin, ns, UTC), the columns of `by` (kind, irq and name for ``"irq"``), host and boot where
-        there is more than one, total, cpus, active_cpus (with any), busiest_cpu (the lowest of equals), busiest_share,
-        max_over_mean, cv, gini, effective_cpus, off_node_share. A window in which nothing came has total 0 and nulls;
-        one whose reads were all missed has null for all. off_node_share is null where no NUMA nodes are known.
+        there is more than one, as in the flat table; total, cpus, active_cpus (those with any) (int64), busiest_cpu
+        (uint16, the lowest of equals), busiest_share, max_over_mean, cv, gini, effective_cpus, off_node_share (float64,
+        without a unit). By time, then in the order of lines. A window in which nothing came has total and active_cpus 0
+        and null for all from busiest_cpu on; one whose reads were all missed has null for all. off_node_share is null
+        where the node of a CPU that took any is not known. What counts for no CPU, as ERR does, has no row.
 
     Raises:
         ValueError: if `every` is shorter than the interval, or `by` is none of these.

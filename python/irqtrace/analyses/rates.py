@@ -67,11 +67,11 @@ def rates(
         dense: rows also for what never had an interrupt in this source.
 
     Returns:
-        time (the window's begin, ns, UTC), the columns of `by`, count, rate, rate_lo, rate_hi (Hz), by time and then in
-        the order of lines. Each window in which the line was present has a row, 0 where nothing came. Count and rates
-        are null where every read of the window was missed, the rates where no time lies between the two reads, as in a
-        window with nothing but the first read of all. What is read less often than `every` has rows for the windows in
-        which a read was due.
+        time (the window's begin, ns, UTC), the columns of `by` (as in the flat table; line is uint32), count (int64),
+        rate, rate_lo, rate_hi (float64, Hz), by time and then in the order of lines. Each window in which the line was
+        present has a row, 0 where nothing came. Count and rates are null where every read of the window was missed, the
+        rates where no time lies between the two reads, as in a window with nothing but the first read of all. What is
+        read less often than `every` has rows for the windows in which a read was due.
 
     Raises:
         ValueError: if `every` is shorter than the interval, `by` names no column or has ``"line"`` where there are

@@ -62,7 +62,9 @@ def jitter(source: Source) -> pl.DataFrame:
         source: as for `rates`. Of one trace quantiles are exact where memory holds the gaps, up to 20 million.
 
     Returns:
-        A row per line and CPU that had events, in the order of lines. What cannot be told is null.
+        A row per line and CPU that had events, in the order of lines. What cannot be told is null. Types: events, gaps
+        and resolution_max_ns are int64, window_ns and windows lists of it, verdict and quantiles text, names and cpu as
+        in the flat table, all else float64 or lists of it; times in ns.
 
         - kind, irq, name, cpu; host and boot where there is more than one.
         - events: how many.
