@@ -117,7 +117,7 @@ def jitter(source: Source) -> pl.DataFrame:
 
 def reduce(trace: Trace, *, rows: int = ROWS) -> State:
     """The state of one trace, of which so many rows are worked on at a time."""
-    tables, _ = _reduced(trace, rows, most_gaps=0)
+    tables, _ = _reduced(trace, rows)
     return named(tables, trace)
 
 
@@ -137,29 +137,37 @@ def _of_one(trace: Trace) -> pl.DataFrame:
     return answer(tables, lines_of(trace), (), kept)
 
 
-def _reduced(trace: Trace, rows: int, most_gaps: int) -> tuple[Tables, pl.DataFrame | None]:
-    """The tables of a trace, and its gaps if they are no more rows than given."""
+def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tables, pl.DataFrame | None]:
+    """The tables of a trace; and of one that is to be joined with no other its gaps, if they are no more than given."""
     meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
     known, back = groups_of_lines(meta), came_back(meta)
     empty = {name: pl.DataFrame(schema=table.schema) for name, table in CODED.items()}
     edges = {name: table for name, table in empty.items() if name in EDGES}
     sums = {name: table for name, table in empty.items() if name not in EDGES}
     waiting: list[Tables] = []
-    kept = _Gaps(most_gaps)
+    kept = _Gaps(most_gaps or 0)
+    # Of one stretch that nothing is joined with, nobody asks for the edges.
+    alone = most_gaps is not None and trace.scan().select(pl.len()).collect().item() <= rows
     reads: dict[int, tuple[int, int]] = {}
     for stretch in stretches(trace, rows):
         first, _ = reads.get(stretch.group, (stretch.first, 0))
         reads[stretch.group] = (first, stretch.last)
         waiting += kept.expect(len(stretch.grown.values))
-        part = _measured(stretch, meta, back.filter(pl.col("sample") > first).select("cell", "sample"), kept)
-        edges, added, between = _over_seams(joined(edges, part), known)
-        edges = pruned(edges, known)
+        returns = back.filter(pl.col("sample") > first).select("cell", "sample")
+        part = _measured(stretch, meta, returns, kept, seams=not alone)
         # Windows count also those of a CPU that had nothing in them.
-        waiting += [part, added, kept.taken(between), {"cells": stretch.named}]
+        waiting += [{name: part[name] for name in sums if name in part}, {"cells": stretch.named}]
+        if not alone:
+            edges, added, between = _over_seams(joined(edges, part), known)
+            edges = pruned(edges, known)
+            waiting += [added, kept.taken(between)]
+        del part
         # Sums are joined when there are as many new rows as old ones: each row is then joined a few times, not always.
         if sum(map(_size, waiting)) > max(_size(sums), WAITING):
             sums, waiting = joined(sums, *waiting), []
     tables = joined(sums, *waiting) | edges
+    if alone:
+        return with_absences(tables, meta, back, reads), kept.all()
     return with_absences(tables | {"present": present_cells(tables)}, meta, back, reads), kept.all()
 
 
@@ -193,8 +201,8 @@ def _size(tables: Tables) -> int:
     return sum(len(table) for name, table in tables.items() if name not in EDGES)
 
 
-def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: _Gaps) -> Tables:
-    """The tables of one stretch; its gaps go to those that are kept."""
+def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: _Gaps, *, seams: bool) -> Tables:
+    """The tables of one stretch, with its edges if there are seams to come; its gaps go to those that are kept."""
     spans = presence(meta, stretch)
     levels = Levels(stretch, spans)
     bases = spans.select("line", "base")
@@ -204,7 +212,12 @@ def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: _Gaps) 
         placed = gaps.placed(rows, returns)
         found = gaps.gaps_of(placed)
         cells = gaps.cells(rows).join(gaps.moments(found), on="cell", how="left")
-        return {"cells": cells, "ends": gaps.ends(placed, bases), **kept.taken(found), **levels.of_cells(rows)}
+        return {
+            "cells": cells,
+            "ends": gaps.ends(placed, bases),
+            **kept.taken(found),
+            **levels.of_cells(rows, edges=seams),
+        }
 
     # Cells have nothing to do with each other, and most of the work is outside Python.
     with ThreadPoolExecutor(os.cpu_count()) as threads:

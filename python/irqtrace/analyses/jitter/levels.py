@@ -76,8 +76,8 @@ class Levels:
             "windows": _windows_of_lines(self._of_line, counted),
         }
 
-    def of_cells(self, rows: pl.DataFrame) -> Tables:
-        """Ladder, edges, segments and spectrum of all rows of some cells."""
+    def of_cells(self, rows: pl.DataFrame, *, edges: bool) -> Tables:
+        """Ladder, segments and spectrum of all rows of some cells, and edges if these are wanted."""
         rows = rows.filter(pl.col("low_ns").is_not_null()).join(
             self._of_line, on="line", how="semi", maintain_order="left"
         )
@@ -96,10 +96,11 @@ class Levels:
                 segments, spectrum = period.segments_of(level, (cell, window, count), *reach)
                 found["segments"].append(segments)
                 found["spectrum"].append(spectrum)
-            after, before = self._edges(level)
-            own = (window < after) | (window >= before)
-            edges = pl.DataFrame({"cell": cell[own], "window": window[own], "count": count[own]})
-            found["edges"].append(edges.with_columns(level=pl.lit(level, dtype=pl.Int64)))
+            if edges:
+                after, before = self._edges(level)
+                own = (window < after) | (window >= before)
+                near = pl.DataFrame({"cell": cell[own], "window": window[own], "count": count[own]})
+                found["edges"].append(near.with_columns(level=pl.lit(level, dtype=pl.Int64)))
         return {name: pl.concat(frames) for name, frames in found.items() if frames}
 
 

@@ -26,8 +26,11 @@ __all__ = ["CPUS", "ROWS", "Stretch", "cell_of", "presence", "stretches"]
 CPUS = 1 << 17
 """A cell is numbered line · CPUS + cpu; what the kernel gives no CPU for has the number above all CPUs."""
 
-ROWS = 20_000_000
-"""Of a stretch: some 300 MB while it is sorted."""
+ROWS = 120_000_000
+"""Of a stretch, which take 8 bytes each while they are sorted."""
+
+PAIRS = 6
+"""So much more memory takes a row that does not fit into one number, while it is sorted."""
 
 BATCH = 2_000_000
 """Rows that are read at a time."""
@@ -70,8 +73,13 @@ class Packing:
 
     def sorted(self, parts: list[NDArray[np.int64]]) -> Packed:
         """By cell and read."""
-        values = np.concatenate(parts)
-        parts.clear()
+        # One after the other, so that they are never twice in memory.
+        values = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), np.int64)
+        end = len(values)
+        while parts:
+            part = parts.pop()
+            values[end - len(part) : end] = part
+            end -= len(part)
         if self.delta_bits:
             values.sort()
             return Packed(self, values, None)
@@ -162,7 +170,11 @@ def stretches(trace: Trace, rows: int = ROWS) -> Iterator[Stretch]:
         for read in meta["previous"]
         if (read["kind"], read["engine"]) in numbers
     }
-    packing = Packing.of(trace.scan(), 1 + max((line["line"] for line in meta["lines"]), default=0), rows + BATCH)
+    lines_ = 1 + max((line["line"] for line in meta["lines"]), default=0)
+    total = trace.scan().select(pl.len()).collect().item()
+    packing = Packing.of(trace.scan(), lines_, min(rows, total) + BATCH)
+    if not packing.delta_bits:
+        rows = max(rows // PAIRS, 1)
     collected = _Collected(meta, packing)
     for chunk in _whole_reads(trace, min(rows, BATCH)):
         collected.add(chunk)
