@@ -161,7 +161,8 @@ def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tab
             edges, added, between = _over_seams(joined(edges, part), known)
             edges = pruned(edges, known)
             waiting += [added, kept.taken(between)]
-        del part
+        # What is done with is not kept until the next is there.
+        del part, stretch
         # Sums are joined when there are as many new rows as old ones: each row is then joined a few times, not always.
         if sum(map(_size, waiting)) > max(_size(sums), WAITING):
             sums, waiting = joined(sums, *waiting), []

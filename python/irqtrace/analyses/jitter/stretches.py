@@ -35,7 +35,7 @@ PAIRS = 6
 BATCH = 2_000_000
 """Rows that are read at a time."""
 
-BLOCK = 1_000_000
+BLOCK = 500_000
 """Rows of a block, or those of a cell if these are more."""
 
 BITS = 63

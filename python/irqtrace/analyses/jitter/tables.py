@@ -110,12 +110,13 @@ Tables = dict[str, pl.DataFrame]
 
 def joined(tables: Tables, *others: Tables) -> Tables:
     """All tables of the first with the rows that the others have for them."""
-    return {
-        name: CODED[name].joined([table, *rows])
-        if (rows := [_typed(other[name], CODED[name]) for other in others if name in other and len(other[name])])
-        else table
-        for name, table in tables.items()
-    }
+    result = {}
+    for name, table in tables.items():
+        rows = [_typed(other[name], CODED[name]) for other in others if name in other and len(other[name])]
+        frames = [table, *rows] if len(table) else rows
+        # The rows of one are as they are to be.
+        result[name] = CODED[name].joined(frames) if frames else table
+    return result
 
 
 def _typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
