@@ -127,10 +127,12 @@ def test_a_part_that_is_given_twice_is_refused_and_not_counted_twice(make_trace:
         {"measured.ROWS": 15},
         {"jitter.stretches.BLOCK": 10, "jitter.stretches.BATCH": 50},
         {"jitter.stretches.BITS": 20},
+        # Rows that do not fit into one number make several stretches of a trace that would be one.
+        {"jitter.stretches.BITS": 10, "jitter.ROWS": 400, "jitter.stretches.BATCH": 20},
         {"jitter.histogram.INT_BITS": 10},
         {"report.HELD": 0},
     ],
-    ids=lambda limits: next(iter(limits)),
+    ids="-".join,
 )
 def test_how_much_is_worked_on_at_a_time_and_how_changes_nothing(
     limits: dict[str, int], monkeypatch: pytest.MonkeyPatch, make_trace: Callable[..., Trace]

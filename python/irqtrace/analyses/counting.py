@@ -175,7 +175,7 @@ def _counts(
 
 
 def _in_parts(rows: pl.LazyFrame, total: int, cells: int, grid: Grid) -> list[pl.LazyFrame]:
-    """The rows of some windows at a time: few groups are in the processor's cache, which takes a fifth of the time."""
+    """The rows of some windows at a time: the table that they are grouped in stays small."""
     first, last = grid.windows
     windows = last - first + 1
     groups = min(total, windows * cells)

@@ -149,13 +149,12 @@ def _together(pieces: pl.DataFrame, key: list[str]) -> pl.DataFrame:
         return pieces
     if "brief" not in pieces.columns:
         pieces = pieces.with_columns(brief=pl.lit(value=False))
-    own = [pl.col(edge).filter(~pl.col("brief")) for edge in EDGES]
-    b0, e0, b1, e1 = own
+    b0, e0, b1, e1 = (pl.col(edge).filter(~pl.col("brief")) for edge in EDGES)
     edges = {"b0": e1.max() - (e1 - b0).sum(), "e0": b1.max() - (b1 - e0).sum(), "b1": b1.max(), "e1": e1.max()}
-    least = {"b0": pl.col("b0").min(), "e0": pl.col("e0").min(), "b1": pl.col("b1").min(), "e1": pl.col("e1").min()}
     brief = pl.col("brief").all()
     return pieces.group_by(key, maintain_order=True).agg(
-        *(pl.when(brief).then(least[edge]).otherwise(edges[edge]).alias(edge) for edge in EDGES), brief.alias("brief")
+        *(pl.when(brief).then(pl.col(edge).min()).otherwise(edges[edge]).alias(edge) for edge in EDGES),
+        brief.alias("brief"),
     )
 
 
@@ -202,7 +201,7 @@ def _window_of(state: State, sample: pl.Expr) -> pl.Expr:
 
 def rate_and_bounds() -> list[pl.Expr]:
     """count / span in Hz: the span between the middles of the two reads, the longest and the shortest possible."""
-    b0, e0, b1, e1 = (pl.col(column) for column in ("b0", "e0", "b1", "e1"))
+    b0, e0, b1, e1 = (pl.col(edge) for edge in EDGES)
     between = (b1 + e1 - b0 - e0) / 2
 
     def hz(span_ns: pl.Expr) -> pl.Expr:

@@ -113,7 +113,7 @@ def _rows(trace: Trace) -> int:
 
 
 def _in_memory(trace: Trace) -> Trace:
-    meta = trace._meta  # noqa: SLF001 - as above
+    meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
     # Constants need no memory.
     constants = {name: pl.lit(meta["host"][name], dtype=pl.String).cast(LABEL) for name in ("host", "boot")}
     flat = collect(trace.scan().drop(constants), trace._path).lazy()  # noqa: SLF001 - as above

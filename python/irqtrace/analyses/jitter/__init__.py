@@ -146,18 +146,18 @@ def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tab
     sums = {name: table for name, table in empty.items() if name not in EDGES}
     waiting: list[Tables] = []
     kept = _Gaps(most_gaps or 0)
-    # Of one stretch that nothing is joined with, nobody asks for the edges.
-    alone = most_gaps is not None and trace.scan().select(pl.len()).collect().item() <= rows
     reads: dict[int, tuple[int, int]] = {}
     for stretch in stretches(trace, rows):
         first, _ = reads.get(stretch.group, (stretch.first, 0))
         reads[stretch.group] = (first, stretch.last)
         waiting += kept.expect(len(stretch.grown.values))
         returns = back.filter(pl.col("sample") > first).select("cell", "sample")
-        part = _measured(stretch, meta, returns, kept, seams=not alone)
+        # Of one stretch that nothing is joined with, nobody asks for the edges.
+        seams = most_gaps is None or not stretch.is_all
+        part = _measured(stretch, meta, returns, kept, seams=seams)
         # Windows count also those of a CPU that had nothing in them.
         waiting += [{name: part[name] for name in sums if name in part}, {"cells": stretch.named}]
-        if not alone:
+        if seams:
             edges, added, between = _over_seams(joined(edges, part), known)
             edges = pruned(edges, known)
             waiting += [added, kept.taken(between)]
@@ -167,8 +167,6 @@ def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tab
         if sum(map(_size, waiting)) > max(_size(sums), WAITING):
             sums, waiting = joined(sums, *waiting), []
     tables = joined(sums, *waiting) | edges
-    if alone:
-        return with_absences(tables, meta, back, reads), kept.all()
     return with_absences(tables | {"present": present_cells(tables)}, meta, back, reads), kept.all()
 
 

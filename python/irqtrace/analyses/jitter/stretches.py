@@ -71,7 +71,7 @@ class Packing:
             return rows.select(key * (1 << self.delta_bits) + pl.col("delta")).to_series().to_numpy()
         return rows.select(key.alias("key"), "delta").to_numpy()
 
-    def sorted(self, parts: list[NDArray[np.int64]]) -> Packed:
+    def sorted(self, parts: list[NDArray[np.int64]]) -> SortedRows:
         """By cell and read."""
         # One after the other, so that they are never twice in memory.
         values = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), np.int64)
@@ -82,13 +82,13 @@ class Packing:
             end -= len(part)
         if self.delta_bits:
             values.sort()
-            return Packed(self, values, None)
+            return SortedRows(self, values, None)
         values = values[np.argsort(values[:, 0], kind="stable")]
-        return Packed(self, np.ascontiguousarray(values[:, 0]), np.ascontiguousarray(values[:, 1]))
+        return SortedRows(self, np.ascontiguousarray(values[:, 0]), np.ascontiguousarray(values[:, 1]))
 
 
 @dataclass(frozen=True)
-class Packed:
+class SortedRows:
     """Rows by cell and read."""
 
     packing: Packing
@@ -124,11 +124,13 @@ class Stretch:
     reads: pl.DataFrame
     """sample, and of the time in which a read's growth came low_ns and high_ns (begin of the read before, end of this
     one), from_ns and to_ns (their middles); null where nothing was read before."""
-    grown: Packed
+    grown: SortedRows
     starts: NDArray[np.int64]
     """Where cells begin."""
     named: pl.DataFrame
     """cell: those that the first read of a layout names, be it that they never grew."""
+    is_all: bool
+    """Whether the trace has no other stretch of its group."""
 
     @property
     def first(self) -> int:
@@ -175,13 +177,14 @@ def stretches(trace: Trace, rows: int = ROWS) -> Iterator[Stretch]:
     packing = Packing.of(trace.scan(), lines_, min(rows, total) + BATCH)
     if not packing.delta_bits:
         rows = max(rows // PAIRS, 1)
-    collected = _Collected(meta, packing)
+    collected, is_all = _Collected(meta, packing), True
     for chunk in _whole_reads(trace, min(rows, BATCH)):
         collected.add(chunk)
         if collected.height >= rows:
-            yield from collected.stretches(before)
+            is_all = False
+            yield from collected.stretches(before, is_all=is_all)
             collected = _Collected(meta, packing)
-    yield from collected.stretches(before)
+    yield from collected.stretches(before, is_all=is_all)
 
 
 class _Collected:
@@ -228,7 +231,7 @@ class _Collected:
         cell = cell_of(pl.col("line"), pl.col("cpu")).alias("cell")
         self._named.append(still.select(*GROUP, cell).unique().collect())
 
-    def stretches(self, before: dict[int, tuple[int, int, int]]) -> Iterator[Stretch]:
+    def stretches(self, before: dict[int, tuple[int, int, int]], *, is_all: bool) -> Iterator[Stretch]:
         """A stretch for each group with reads; ``before`` are sample, begin and end of the last read before them."""
         if not self._reads:
             return
@@ -250,6 +253,7 @@ class _Collected:
                 grown,
                 grown.starts(of_group.sort().cast(pl.Int64).to_numpy()),
                 named.filter(kind=group["kind"], engine=group["engine"]).select("cell"),
+                is_all,
             )
 
 
