@@ -9,16 +9,36 @@ import polars as pl
 from irqtrace.frames import LINE
 
 from .reads import due_windows
-from .state import NUMBER, Kind, Table, state_of
+from .state import NUMBER, Kind, Table, Values, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .state import State
 
-__all__ = ["COUNTS", "EVER", "due", "every_of", "groups_of", "lines_of", "machines", "refuse_twice", "whole"]
+__all__ = [
+    "COUNTS",
+    "EVER",
+    "description",
+    "due",
+    "every_of",
+    "groups_of",
+    "lines_of",
+    "machines",
+    "refuse_twice",
+    "whole",
+]
 
 _TEXT, _WHOLE, _CPU = pl.String(), pl.Int64(), pl.UInt16()
+
+
+def description(of_recording: Values, of_group: Values, of_line: Values) -> dict[str, Table]:
+    """The tables that name recordings, groups and lines by number, and what else is kept of each."""
+    return {
+        "recordings": Table({"host": _TEXT, "boot": _TEXT, "t0_ns": _WHOLE}, of_recording, number="rec"),
+        "groups": Table({"rec": NUMBER, "kind": _TEXT, "engine": _TEXT}, of_group, number="group"),
+        "lines": Table({"group": NUMBER, "irq": _TEXT, "name": _TEXT, "came": _WHOLE}, of_line, number="line"),
+    }
 
 
 def _no_part_twice(tables: Mapping[str, pl.DataFrame]) -> None:
@@ -45,29 +65,15 @@ EVER = 2**62
 COUNTS = Kind(
     "counts",
     {
-        "recordings": Table(
-            {"host": _TEXT, "boot": _TEXT, "t0_ns": _WHOLE},
-            {
+        **description(
+            of_recording={
                 "interval_ns": (_WHOLE, "max"),
                 "first": (_WHOLE, "min"),
                 "after": (_WHOLE, "max"),
                 "host_facts": (_TEXT, "max"),
             },
-            number="rec",
-        ),
-        "groups": Table(
-            {"rec": NUMBER, "kind": _TEXT, "engine": _TEXT},
-            {
-                "every": (_WHOLE, "max"),
-                "reads": (_WHOLE, "sum"),
-                "missed": (_WHOLE, "sum"),
-            },
-            number="group",
-        ),
-        "lines": Table(
-            {"group": NUMBER, "irq": _TEXT, "name": _TEXT, "came": _WHOLE},
-            {"last": (_WHOLE, "max"), "order": (_WHOLE, "min")},
-            number="line",
+            of_group={"every": (_WHOLE, "max"), "reads": (_WHOLE, "sum"), "missed": (_WHOLE, "sum")},
+            of_line={"last": (_WHOLE, "max"), "order": (_WHOLE, "min")},
         ),
         "counts": Table({"line": NUMBER, "cpu": _CPU, "window": _WHOLE}, {"count": (_WHOLE, "sum")}),
         "reads": Table(

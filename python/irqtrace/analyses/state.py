@@ -20,7 +20,7 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["NUMBER", "VERSION", "Kind", "State", "Table", "kind_named", "merge", "state_of"]
+__all__ = ["NUMBER", "VERSION", "Kind", "State", "Table", "Values", "kind_named", "merge", "state_of"]
 
 VERSION = 1
 """Of the tables. States of different versions are not joined."""
@@ -29,6 +29,9 @@ NUMBER = pl.UInt32()
 """The type of the numbers of rows."""
 
 Way = Literal["sum", "min", "max"]
+
+Values = dict[str, tuple[pl.DataType, Way]]
+"""Value columns, with their types and how they are joined."""
 
 Settings = Mapping[str, int | str | None]
 
@@ -42,7 +45,7 @@ class Table:
     """
 
     keys: dict[str, pl.DataType]
-    values: dict[str, tuple[pl.DataType, Way]] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
     moments: tuple[str, ...] = ()
     number: str | None = None
 

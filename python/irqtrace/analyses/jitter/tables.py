@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from irqtrace.analyses.counts import refuse_twice
+from irqtrace.analyses.counts import description, refuse_twice
 from irqtrace.analyses.state import NUMBER, Kind, State, Table, state_of
 from irqtrace.frames import GROUP, LINE, lines
 
@@ -76,12 +76,10 @@ def _no_part_twice(tables: Mapping[str, pl.DataFrame]) -> None:
 JITTER = Kind(
     "jitter",
     {
-        "recordings": Table(
-            {"host": _TEXT, "boot": _TEXT, "t0_ns": _WHOLE}, {"interval_ns": (_WHOLE, "max")}, number="rec"
-        ),
-        "groups": Table({"rec": NUMBER, "kind": _TEXT, "engine": _TEXT}, {"every": (_WHOLE, "max")}, number="group"),
-        "lines": Table(
-            {"group": NUMBER, "irq": _TEXT, "name": _TEXT, "came": _WHOLE}, {"order": (_WHOLE, "min")}, number="line"
+        **description(
+            of_recording={"interval_ns": (_WHOLE, "max")},
+            of_group={"every": (_WHOLE, "max")},
+            of_line={"order": (_WHOLE, "min")},
         ),
         **_tables({"line": NUMBER, "cpu": pl.UInt16()}),
     },
