@@ -126,9 +126,10 @@ def test_a_part_that_is_given_twice_is_refused_and_not_counted_twice(make_trace:
         {"packed.BITS": 8},
         {"measured.ROWS": 15},
         {"jitter.stretches.BLOCK": 10, "jitter.stretches.BATCH": 50},
-        {"jitter.stretches.BITS": 20},
+        {"jitter.packing.BITS": 20},
+        {"jitter.ladder.SHORT_BITS": 10},
         # Rows that do not fit into one number make several stretches of a trace that would be one.
-        {"jitter.stretches.BITS": 10, "jitter.ROWS": 400, "jitter.stretches.BATCH": 20},
+        {"jitter.packing.BITS": 10, "jitter.ROWS": 400, "jitter.stretches.BATCH": 20},
         {"jitter.histogram.INT_BITS": 10},
         {"report.HELD": 0},
     ],

@@ -143,9 +143,20 @@ def test_no_gap_reaches_over_an_absence() -> None:
     assert row["gaps"] == 2
     assert row["max_ns"] == 5 * MS
     assert row["fano"] is None
-    for edge in (11, 14, 20):
-        parts = [whole.slice(None, f"{edge}ms"), whole.slice(f"{edge}ms", None)]
+    # Also where a part begins with the read that saw it again, and had nothing of it.
+    for edges in ([11], [14], [20], [20, 22], [10, 20, 21], [14, 19, 25]):
+        bounds = [None, *(f"{edge}ms" for edge in edges), None]
+        parts = [whole.slice(begin, end) for begin, end in pairwise(bounds)]
         assert_same(jitter.finish(merge(map(jitter.reduce, parts))), jitter.finish(jitter.reduce(whole)))
+
+
+def test_what_the_first_read_of_all_saw_is_counted_but_nobody_knows_when_it_came() -> None:
+    lines = [MadeLine(0, "irq", "24", "eth0"), MadeLine(1, "irq", "25", "gone", last=0)]
+    grown = {0: {(0, 0): 3, (1, 0): 2}, 4: {(0, 0): 1}, 9: {(0, 0): 1}}
+    reads = [MadeRead("irq", "proc", at, at * MS, 9_000, grown.get(at, {})) for at in range(12)]
+    first, gone = irqtrace.jitter(in_memory(MadeTrace(MS, {("irq", "proc"): 1}, lines, reads))).iter_rows(named=True)
+    assert [first[name] for name in ("events", "gaps", "resolved_share", "max_ns")] == [5, 1, 1.0, 5 * MS]
+    assert [gone[name] for name in ("events", "gaps", "resolved_share", "max_ns")] == [2, 0, None, None]
 
 
 # What needs no resolving

@@ -26,8 +26,9 @@ def period_of(events: NDArray[np.int64], seconds: float, seed: int = 1, missed: 
     own = grown > 0
     high = int(kept[-1])
     spectra: period.Spectra = {}
-    for level, level_counts in ladder.cascade((np.zeros(own.sum(), np.int64), kept[own] - 1, grown[own])):
-        if level in period.SPECTRAL and len(level_counts[0]):
+    counted = ladder.Counts.of(np.zeros(1, np.int64), np.zeros(own.sum(), np.int64), kept[own] - 1, grown[own])
+    for level, level_counts in ladder.cascade(counted):
+        if level in period.SPECTRAL:
             sums, power = period.segments_of(level, level_counts, 0, high)
             for _, _, segments, count, squares in sums.iter_rows():
                 spectra[level] = (segments, count, squares, power["power"].to_numpy())

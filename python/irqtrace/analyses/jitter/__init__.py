@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from irqtrace.analyses.counts import machines
@@ -17,9 +18,10 @@ from irqtrace.files import reading
 from . import gaps, ladder, period
 from .absences import came_back, missing_cells, present_cells, with_absences
 from .answer import answer
+from .ladder import Counts
 from .levels import Levels, pruned
 from .seams import runs_of
-from .stretches import CPUS, ROWS, presence, stretches
+from .stretches import ROWS, presence, stretches
 from .tables import CODED, Tables, coded, groups_of_lines, joined, lines_of, named
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     from irqtrace.meta import Meta
     from irqtrace.trace import Trace
 
-    from .stretches import Stretch
+    from .packing import Rows
+    from .stretches import Block, Stretch
 
 __all__ = ["finish", "jitter", "reduce"]
 
@@ -148,21 +151,21 @@ def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tab
     kept = _Gaps(most_gaps or 0)
     reads: dict[int, tuple[int, int]] = {}
     for stretch in stretches(trace, rows):
-        first, _ = reads.get(stretch.group, (stretch.first, 0))
-        reads[stretch.group] = (first, stretch.last)
-        waiting += kept.expect(len(stretch.grown.values))
+        first, _ = reads.get(stretch.group, (stretch.times.first, 0))
+        reads[stretch.group] = (first, stretch.times.last)
+        waiting += kept.expect(stretch.height)
         returns = back.filter(pl.col("sample") > first).select("cell", "sample")
         # Of one stretch that nothing is joined with, nobody asks for the edges.
         seams = most_gaps is None or not stretch.is_all
-        part = _measured(stretch, meta, returns, kept, seams=seams)
+        parts = _measured(stretch, meta, returns, kept, seams=seams)
         # Windows count also those of a CPU that had nothing in them.
-        waiting += [{name: part[name] for name in sums if name in part}, {"cells": stretch.named}]
+        waiting += [*({name: part[name] for name in sums if name in part} for part in parts), {"cells": stretch.named}]
         if seams:
-            edges, added, between = _over_seams(joined(edges, part), known)
+            edges, added, between = _over_seams(joined(edges, *parts), known)
             edges = pruned(edges, known)
             waiting += [added, kept.taken(between)]
         # What is done with is not kept until the next is there.
-        del part, stretch
+        del parts, stretch
         # Sums are joined when there are as many new rows as old ones: each row is then joined a few times, not always.
         if sum(map(_size, waiting)) > max(_size(sums), WAITING):
             sums, waiting = joined(sums, *waiting), []
@@ -191,6 +194,14 @@ class _Gaps:
         self._kept.append(found)
         return {}
 
+    def of_rows(self, rows: Rows, found: gaps.Gaps) -> Tables:
+        """The same of gaps that are no frame yet."""
+        return (
+            self.taken(gaps.frame_of(rows, found))
+            if self._kept is not None
+            else {"histogram": gaps.histogram_of(rows, found)}
+        )
+
     def all(self) -> pl.DataFrame | None:
         """The gaps, if they are kept."""
         return None if self._kept is None else pl.concat(self._kept)
@@ -200,34 +211,42 @@ def _size(tables: Tables) -> int:
     return sum(len(table) for name, table in tables.items() if name not in EDGES)
 
 
-def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: _Gaps, *, seams: bool) -> Tables:
+def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: _Gaps, *, seams: bool) -> list[Tables]:
     """The tables of one stretch, with its edges if there are seams to come; its gaps go to those that are kept."""
     spans = presence(meta, stretch)
     levels = Levels(stretch, spans)
-    bases = spans.select("line", "base")
+    reaches = levels.reaches()
+    windows_of, samples = stretch.times.windows, stretch.times.sample
+    back = [(cell, int(samples.searchsorted(sample))) for cell, sample in returns.iter_rows()]
 
-    def of_block(block: tuple[int, int]) -> Tables:
-        rows = stretch.rows(block)
-        placed = gaps.placed(rows, returns)
-        found = gaps.gaps_of(placed)
-        cells = gaps.cells(rows).join(gaps.moments(found), on="cell", how="left")
+    def of_block(block: Block) -> tuple[Tables, Tables]:
+        """Of the reads of which it is known when their growth came; and of the others."""
+        reach = reaches.get(block.line)
+        untimed = len(samples) if reach is None else int(stretch.times.before is None)
+        early, rows = stretch.rows(block).parted(untimed)
+        of_early = {"cells": gaps.events(early)} if len(early) else {}
+        if reach is None or not len(rows):
+            return {}, of_early
+        windows = windows_of.take(rows.read, axis=0)
+        placed = gaps.placed(rows, windows)
+        found = gaps.gaps_of(rows, placed, rows.first_from(back))
+        counts = Counts.of(rows.cells, rows.of_each(np.arange(len(rows.cells))), windows[:, 3] - 1, rows.delta)
         return {
-            "cells": cells,
-            "ends": gaps.ends(placed, bases),
-            **kept.taken(found),
-            **levels.of_cells(rows, edges=seams),
-        }
+            "cells": gaps.cells(rows, windows, found),
+            "ends": gaps.ends(rows, placed, samples),
+            **kept.of_rows(rows, found),
+            **levels.of_cells(counts, reach, edges=seams),
+        }, of_early
 
     # Cells have nothing to do with each other, and most of the work is outside Python.
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        parts = list(threads.map(of_block, stretch.blocks()))
-    tables = {name: [part[name] for part in parts if name in part] for name in CODED}
-    together = {name: pl.concat(frames) for name, frames in tables.items() if frames}
-    own = returns.filter(pl.col("sample") > stretch.first, pl.col("sample") <= stretch.last)
-    of_group = own.filter((pl.col("cell") // CPUS).is_in(spans["line"].implode()))
+        parts = list(threads.map(of_block, stretch.blocks(reaches)))
+    found = {name: [part[name] for part, _ in parts if name in part] for name in CODED}
+    together = {name: pl.concat(frames) for name, frames in found.items() if frames}
     if "ends" in together:
-        together["ends"] = gaps.since_returns(together["ends"], bases, of_group)
-    return {"spans": spans.select("line", "base", "last", times=1), **levels.of_stretch(), **together}
+        together["ends"] = gaps.ends_of_spans(together["ends"], spans, returns)
+    spans = spans.select("line", "base", "last", times=1)
+    return [{"spans": spans, **levels.of_stretch(), **together}, *(early for _, early in parts)]
 
 
 def _over_seams(

@@ -8,8 +8,8 @@ import polars as pl
 
 from irqtrace.frames import lines
 
-from .stretches import cell_of
-from .tables import CODED, Tables, groups_of_lines, joined, line_of_cell
+from .cells import cell_of, line_of_cell
+from .tables import CODED, Tables, groups_of_lines, joined
 
 if TYPE_CHECKING:
     from irqtrace.meta import Meta
@@ -56,21 +56,23 @@ def with_absences(tables: Tables, meta: Meta, back: pl.DataFrame, reads: dict[in
         .agg(pl.col("sample").max())
         .join(last_came, on="cell", how="left")
         .filter(pl.col("came").is_null() | (pl.col("sample") >= pl.col("came")))
-        .select("cell", gone=pl.lit(value=True))
+        .select("cell", line_of_cell(), gone=pl.lit(value=True))
     )
-    ends = tables["ends"].join(gone, on="cell", how="left")
+    # One that had nothing is named as well, so that no gap reaches over it.
+    of_span = gone.join(tables["spans"].select("line", "base"), on="line").drop("line")
+    ends = tables["ends"].join(of_span, on=["cell", "base"], how="full", coalesce=True)
     last = pl.when(pl.col("gone").is_null()).then("last_ns").alias("last_ns")
     return joined(tables, {"cells": away}) | {"ends": ends.with_columns(last).select(*CODED["ends"].schema)}
 
 
 def present_cells(tables: Tables) -> pl.DataFrame:
     """cell, base: those that a trace has, at the base of each span of their line."""
-    cells = tables["cells"].select("cell", line=line_of_cell())
+    cells = tables["cells"].select("cell", line_of_cell())
     return cells.join(tables["spans"], on="line").select(*CODED["present"].schema)
 
 
 def missing_cells(tables: Tables) -> pl.DataFrame:
     """cell, base: spans of a line in which one of its cells was not there, though in another it was."""
-    cells = tables["present"].select("cell").unique().with_columns(line=line_of_cell())
+    cells = tables["present"].select("cell").unique().with_columns(line_of_cell())
     spans = cells.join(tables["spans"], on="line").select(*CODED["present"].schema)
     return spans.join(tables["present"], on=["cell", "base"], how="anti")

@@ -8,101 +8,154 @@ errors of neighbours cancel in the sum, so the mean is right to that over the nu
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 import polars as pl
 
-from .histogram import bucket_of
-from .stretches import CPUS
+from .cells import line_of_cell
+from .histogram import BUCKET_BITS, bucket_of
+from .runs import begins
 
-__all__ = ["cells", "ends", "gaps_of", "histogram", "moments", "placed", "seam_gaps", "since_returns"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .packing import Rows
+
+__all__ = [
+    "cells",
+    "ends",
+    "ends_of_spans",
+    "events",
+    "frame_of",
+    "gaps_of",
+    "histogram",
+    "histogram_of",
+    "moments",
+    "placed",
+    "seam_gaps",
+]
 
 
-def placed(rows: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
-    """line, cell, delta, first_ns, last_ns, step_ns: where the events of each read of a stretch are placed.
+class Placed(NamedTuple):
+    """Where the events of each row are placed, in UTC ns: the first and the last, and how far they are apart."""
 
-    ``returns`` (cell, sample) are the reads that saw a cell again after an absence: nothing is known of that time.
-    returned is the last of these before the read: two events with the same have no absence between them.
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    step: NDArray[np.int64]
+
+
+class Gaps(NamedTuple):
+    """The gaps of each row."""
+
+    before: NDArray[np.int64]
+    """From the last event of the row before to the first of this one."""
+    known: NDArray[np.bool_]
+    """Whether that is a gap: there is a row before, of the same cell, and no absence between."""
+    step: NDArray[np.int64]
+    """From each event of this row to the next."""
+    steps: NDArray[np.int64]
+    """How many of these there are."""
+
+
+def placed(rows: Rows, windows: NDArray[np.int64]) -> Placed:
+    """Of rows with what their reads' windows are."""
+    step = windows[:, 1] - windows[:, 0]
+    several = np.flatnonzero(rows.delta > 1)
+    step[several] //= rows.delta[several]
+    first = windows[:, 0] + (step >> 1)
+    return Placed(first, first + (rows.delta - 1) * step, step)
+
+
+def gaps_of(rows: Rows, placed: Placed, returns: NDArray[np.int64]) -> Gaps:
+    """The gaps of some cells; ``returns`` are the first rows of cells after an absence."""
+    before = placed.first.copy()
+    before[1:] -= placed.last[:-1]
+    known = np.ones(len(before), np.bool_)
+    known[rows.starts] = known[returns] = False
+    return Gaps(before, known, placed.step, rows.delta - 1)
+
+
+def events(rows: Rows) -> pl.DataFrame:
+    """cell, events: of rows of which it is not known when their growth came."""
+    return pl.DataFrame({"cell": rows.cells, "events": np.add.reduceat(rows.delta, rows.starts)})
+
+
+def cells(rows: Rows, windows: NDArray[np.int64], gaps: Gaps) -> pl.DataFrame:
+    """What is told of each cell: events, those alone in their read, when they came, and the moments of their gaps."""
+    starts, lengths, delta, width = rows.starts, np.diff(rows.bounds), rows.delta, windows[:, 2]
+
+    def total(values: NDArray[np.int64] | NDArray[np.float64] | NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.add.reduceat(values, starts, dtype=None if values.dtype != np.bool_ else np.int64)
+
+    events = total(delta)
+    before, step = gaps.before * gaps.known, gaps.step * (gaps.steps > 0)
+    n = total(gaps.known) + total(gaps.steps)
+    mean = total(before + step * gaps.steps) / np.maximum(n, 1)
+    of_row = np.repeat(mean, lengths)
+    squares = gaps.known * (before - of_row) ** 2 + gaps.steps * (step - of_row) ** 2
+    return pl.DataFrame(
+        {
+            "cell": rows.cells,
+            "events": events,
+            "alone": total(delta == 1),
+            "timed": events,
+            "width_ns": total(width * delta),
+            "width_max_ns": np.maximum.reduceat(width, starts),
+            "gap_max_ns": np.maximum.reduceat(np.maximum(before, step), starts),
+            "gap_n": n,
+            "gap_mean": mean,
+            "gap_m2": total(squares),
+        }
+    ).with_columns(pl.when(pl.col("gap_n") > 0).then(pl.col("gap_max_ns", "gap_mean")))
+
+
+def frame_of(rows: Rows, gaps: Gaps) -> pl.DataFrame:
+    """cell, gap_ns, n: the gaps; events that fell into one read share a row."""
+    cell, several = rows.of_each(rows.cells), gaps.steps > 0
+    return pl.DataFrame(
+        {
+            "cell": np.concatenate([cell[gaps.known], cell[several]]),
+            "gap_ns": np.concatenate([gaps.before[gaps.known], gaps.step[several]]),
+            "n": np.concatenate([np.ones(gaps.known.sum(), np.int64), gaps.steps[several]]),
+        }
+    )
+
+
+def ends(rows: Rows, placed: Placed, sample: NDArray[np.int64]) -> pl.DataFrame:
+    """cell, first_ns, last_ns: the first and the last event of each cell, and first and last, the samples of these."""
+    first, last = rows.bounds[:-1], rows.bounds[1:] - 1
+    return pl.DataFrame(
+        {
+            "cell": rows.cells,
+            "first_ns": placed.first[first],
+            "last_ns": placed.last[last],
+            "first": sample[rows.read[first]],
+            "last": sample[rows.read[last]],
+        }
+    )
+
+
+def ends_of_spans(ends: pl.DataFrame, spans: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
+    """cell, base, first_ns, last_ns: the ends of each cell that a gap may reach to over the seams of its span.
+
+    ``spans`` are line, base and last; ``returns`` (cell, sample) the reads that saw a cell again after an absence. No
+    gap reaches to an event from over an absence, nor over one in which a cell was silent.
     """
-    step = (pl.col("to_ns") - pl.col("from_ns")) // pl.col("delta")
-    first = pl.col("from_ns") + step // 2
-    found = rows.filter(pl.col("from_ns").is_not_null()).select(
-        "line",
+    bases = spans.select("line", "base", upto="last")
+    own = (
+        returns.with_columns(line_of_cell())
+        .join(bases, on="line")
+        .filter(pl.col("sample") > pl.col("base"), pl.col("sample") <= pl.col("upto"))
+        .group_by("cell", "base")
+        .agg(came=pl.col("sample").min(), back=pl.col("sample").max())
+    )
+    known = ends.with_columns(line_of_cell()).join(bases, on="line").drop("line")
+    return known.join(own, on=["cell", "base"], how="full", coalesce=True).select(
         "cell",
-        "sample",
-        "delta",
-        step_ns=step,
-        first_ns=first,
-        last_ns=first + (pl.col("delta") - 1) * step,
-    )
-    if returns.is_empty():
-        return found.with_columns(returned=pl.lit(None, dtype=pl.Int64))
-    return found.join_asof(
-        returns.rename({"sample": "returned"}).sort("cell", "returned"),
-        left_on="sample",
-        right_on="returned",
-        by="cell",
-        coalesce=False,
-        check_sortedness=False,
-    )
-
-
-def gaps_of(placed: pl.DataFrame) -> pl.DataFrame:
-    """cell, gap_ns, n: the gaps of a stretch; events that fell into one read share a row."""
-    follows = (pl.col("cell") == pl.col("cell").shift()) & pl.col("returned").eq_missing(pl.col("returned").shift())
-    between = placed.select("cell", gap_ns=pl.col("first_ns") - pl.col("last_ns").shift(), n=1, follows=follows)
-    within = placed.filter(pl.col("delta") > 1).select("cell", gap_ns="step_ns", n=pl.col("delta") - 1)
-    return pl.concat(
-        [between.filter("follows").select("cell", "gap_ns", pl.col("n").cast(pl.Int64)), within.select(pl.all())]
-    )
-
-
-def ends(placed: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """cell, base, first_ns, last_ns, returned: the first and the last event of each cell, with the base of its span.
-
-    first_ns is null where the cell was away since the base: no gap can reach to what came before.
-    """
-    return (
-        placed.group_by("cell", maintain_order=True)
-        .agg(
-            pl.col("line").first(),
-            pl.col("first_ns").first(),
-            pl.col("last_ns").last(),
-            pl.col("returned").first(),
-            last_returned=pl.col("returned").last(),
-        )
-        .join(spans, on="line")
-        .select(
-            "cell",
-            "base",
-            pl.when(pl.col("returned").is_null() | (pl.col("returned") <= pl.col("base"))).then("first_ns"),
-            "last_ns",
-            returned="last_returned",
-        )
-    )
-
-
-def since_returns(ends: pl.DataFrame, spans: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
-    """The ends without events from before a cell's last return: no gap can reach to what comes later."""
-    if returns.is_empty():
-        return ends.drop("returned")
-    last = returns.group_by("cell").agg(pl.col("sample").max().alias("last_return"))
-    of_line = last.with_columns(line=(pl.col("cell") // CPUS).cast(pl.UInt32)).join(spans, on="line")
-    nothing = pl.lit(None, dtype=pl.Int64)
-    silent = of_line.join(ends, on="cell", how="anti").select("cell", "base", first_ns=nothing, last_ns=nothing)
-    since = pl.col("last_return").is_null() | (pl.col("returned") == pl.col("last_return"))
-    known = ends.join(last, on="cell", how="left").with_columns(pl.when(since).then("last_ns").alias("last_ns"))
-    return pl.concat([known.drop("returned", "last_return"), silent])
-
-
-def cells(rows: pl.DataFrame) -> pl.DataFrame:
-    """What is told of each cell without regard to order: events, those alone in their read, and their windows."""
-    width = pl.col("high_ns") - pl.col("low_ns")
-    timed = width.is_not_null()
-    return rows.group_by("cell").agg(
-        events=pl.col("delta").sum(),
-        alone=(timed & (pl.col("delta") == 1)).sum().cast(pl.Int64),
-        timed=pl.col("delta").filter(timed).sum(),
-        width_ns=(width * pl.col("delta")).sum(),
-        width_max_ns=width.max(),
+        "base",
+        pl.when(pl.col("came").is_null() | (pl.col("first") < pl.col("came"))).then("first_ns"),
+        pl.when(pl.col("back").is_null() | (pl.col("last") >= pl.col("back"))).then("last_ns"),
     )
 
 
@@ -117,8 +170,34 @@ def moments(gaps: pl.DataFrame) -> pl.DataFrame:
 
 def histogram(gaps: pl.DataFrame) -> pl.DataFrame:
     """cell, bucket, n."""
-    bucket = pl.Series("bucket", bucket_of(gaps["gap_ns"].to_numpy()))
-    return gaps.with_columns(bucket).group_by("cell", "bucket").agg(pl.col("n").sum())
+    return _histogram(_key(gaps["cell"].to_numpy(), gaps["gap_ns"].to_numpy()), gaps["n"].to_numpy())
+
+
+def histogram_of(rows: Rows, gaps: Gaps) -> pl.DataFrame:
+    """The same of the gaps of some cells."""
+    several = np.flatnonzero(gaps.steps)
+    cell = rows.of_each(rows.cells)
+    single = _key(cell[gaps.known], gaps.before[gaps.known])
+    # Most have no other in their row: sorted, they are counted faster.
+    single.sort()
+    starts = begins(single)
+    n = np.diff(np.append(starts, len(single)))
+    of_steps = _key(cell[several], gaps.step[several])
+    return _histogram(np.concatenate([single[starts], of_steps]), np.concatenate([n, gaps.steps[several]]))
+
+
+def _key(cell: NDArray[np.int64], gap_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Cell and bucket as one number."""
+    return (cell << BUCKET_BITS) + bucket_of(gap_ns)
+
+
+def _histogram(key: NDArray[np.int64], n: NDArray[np.int64]) -> pl.DataFrame:
+    return (
+        pl.DataFrame({"key": key, "n": n})
+        .group_by("key")
+        .agg(pl.col("n").sum())
+        .select("n", cell=pl.col("key") // (1 << BUCKET_BITS), bucket=pl.col("key") % (1 << BUCKET_BITS))
+    )
 
 
 def seam_gaps(
@@ -133,7 +212,7 @@ def seam_gaps(
         nothing = pl.lit(None, dtype=pl.Int64)
         ends = pl.concat([ends, missing.with_columns(first_ns=nothing, last_ns=nothing)])
     sorted_ = (
-        ends.with_columns(line=(pl.col("cell") // CPUS).cast(pl.UInt32))
+        ends.with_columns(line_of_cell())
         .join(runs.select("line", "base", "run"), on=["line", "base"])
         .sort(*in_run, "base")
     )

@@ -10,19 +10,36 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
+from .runs import begins
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["bucket_of", "middle_of", "quantiles"]
+__all__ = ["BUCKET_BITS", "bucket_of", "middle_of", "quantiles"]
 
 BITS = 7
 """128 buckets an octave."""
 
+BUCKET_BITS = 13
+"""Of a bucket's number."""
+
 INT_BITS = 63
+
+MANTISSA_BITS, EXPONENT = 52, 1023
+"""Of a float: of which its exponent is above the true one by so much."""
+
+EXACT = 1 << 53
+"""Up to here a float is a whole number."""
 
 
 def bucket_of(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """The bucket of each whole number, which is not below zero."""
+    if values.max(initial=0) < EXACT:
+        # The first bits of a float are the octave, and then which of 128 parts of it.
+        bucket = (values.astype(np.float64).view(np.int64) >> MANTISSA_BITS - BITS) - (EXPONENT + BITS - 1 << BITS)
+        few = values < 1 << BITS
+        bucket[few] = values[few]
+        return bucket
     shift = np.maximum(np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1 - BITS, 0)
     # Rounding to a float may have reached the next octave.
     shift -= (shift > 0) & (values >> shift < 1 << BITS)
@@ -40,10 +57,9 @@ def quantiles(values: pl.DataFrame, key: str, value: str, shares: dict[str, floa
     """Quantiles by nearest rank of values (whole numbers from 0 on) that occurred ``n`` times: a row per key."""
     if values.is_empty():
         return values.select(key, **dict.fromkeys(shares, value))
-    keys, found, n = (values[column].to_numpy() for column in (key, value, "n"))
-    order = _by_key_and_value(keys, found)
-    keys, found, upto = keys[order], found[order], np.cumsum(n[order])
-    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    keys, found, n = _by_key_and_value(*(values[column].cast(pl.Int64).to_numpy() for column in (key, value, "n")))
+    upto = np.cumsum(n)
+    starts = begins(keys)
     before = np.append(0, upto)[starts]
     total = upto[np.append(starts[1:], len(upto)) - 1] - before
     ranks = {name: before + np.ceil(share * total).astype(np.int64) for name, share in shares.items()}
@@ -51,9 +67,14 @@ def quantiles(values: pl.DataFrame, key: str, value: str, shares: dict[str, floa
     return pl.DataFrame({key: keys[starts], **at})
 
 
-def _by_key_and_value(keys: NDArray[np.uint32], values: NDArray[np.int64]) -> NDArray[np.int64]:
-    bits = int(values.max()).bit_length()
-    if int(keys.max()).bit_length() + bits > INT_BITS:
-        return np.lexsort((values, keys))
-    # One number is sorted several times faster than two.
-    return np.argsort((keys.astype(np.int64) << bits) | values)
+def _by_key_and_value(
+    keys: NDArray[np.int64], values: NDArray[np.int64], n: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    bits, n_bits = (int(of.max()).bit_length() for of in (values, n))
+    if int(keys.max()).bit_length() + bits + n_bits > INT_BITS:
+        order = np.lexsort((values, keys))
+        return keys[order], values[order], n[order]
+    # One number is sorted many times faster than two.
+    packed = (((keys << bits) | values) << n_bits) | n
+    packed.sort()
+    return packed >> (bits + n_bits), (packed >> n_bits) & ((1 << bits) - 1), packed & ((1 << n_bits) - 1)

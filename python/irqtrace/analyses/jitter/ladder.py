@@ -7,20 +7,32 @@ there are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from .cells import line_of_cell
 from .seams import new_blocks
-from .stretches import CPUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["LEVELS", "Counts", "cascade", "fano_and_allan", "new_windows", "points_to_keep", "windows_of"]
+__all__ = [
+    "LEVELS",
+    "Counts",
+    "Ladder",
+    "Whole",
+    "cascade",
+    "fano_and_allan",
+    "new_windows",
+    "points_to_keep",
+    "windows_of",
+]
 
 LEVELS = 21
 """Windows of 1 to 2^20 points."""
@@ -28,81 +40,174 @@ LEVELS = 21
 MIN_WINDOWS = 10
 """Of fewer windows a variance says nothing: its standard error is nearly half of it."""
 
+LEFT, OWN, RIGHT = 1, 2, 4
+"""The window before one, itself, and the one after it."""
+
+SHORT_BITS = 31
+
 SIZES = [(level, 1 << level) for level in range(LEVELS)]
 
-Counts = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
-"""cell, window, count: by cell and window, those with events."""
+
+@dataclass(frozen=True)
+class Counts:
+    """The windows of some cells that have events, by cell and window, and how many."""
+
+    cells: NDArray[np.int64]
+    """The number of each cell."""
+    key: NDArray[np.int64] | NDArray[np.int32]
+    """The place of a cell among these, times 2^bits, and the window from ``origin`` on; they are never all."""
+    count: NDArray[np.float64]
+    """Whole numbers."""
+    bits: int
+    origin: int
+
+    @classmethod
+    def of(
+        cls, cells: NDArray[np.int64], place: NDArray[np.int64], window: NDArray[np.int64], count: NDArray[np.int64]
+    ) -> Counts:
+        """Of cells at these places, windows of the lowest level and counts."""
+        # A window of any level begins at it.
+        origin = (int(window.min(initial=0)) >> LEVELS) << LEVELS
+        # One more than there can be: the last window of a cell and the first of the next are no neighbours.
+        bits = max(int(window.max(initial=0) - origin).bit_length(), LEVELS) + 1
+        key = (place << bits) + (window - origin)
+        # Half as long they are worked on faster.
+        short = len(cells).bit_length() + bits < SHORT_BITS
+        return cls(cells, key.astype(np.int32) if short else key, count.astype(np.float64), bits, origin)
+
+    @property
+    def window(self) -> NDArray[np.int64]:
+        """The windows."""
+        return (self.key & ((1 << self.bits) - 1)) + self.origin
+
+    @property
+    def cell(self) -> NDArray[np.int64]:
+        """The number of the cell of each window."""
+        cell: NDArray[np.int64] = self.cells[self.key >> self.bits]
+        return cell
+
+    def by_cell(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The numbers of the cells that have windows, and where these begin, with the end of the last."""
+        firsts = (np.arange(len(self.cells) + 1) << self.bits).astype(self.key.dtype)
+        bounds = np.searchsorted(self.key, firsts)
+        there = bounds[:-1] < bounds[1:]
+        return self.cells[there], np.append(bounds[:-1][there], bounds[-1])
+
+    def where(self, which: NDArray[Any]) -> Counts:
+        """Some of the windows: a mask, or their places."""
+        return Counts(self.cells, self.key[which], self.count[which], self.bits, self.origin)
+
+    def halved(self) -> Counts:
+        """Those of the next level: windows joined two by two."""
+        key, count = self.key >> 1, self.count.copy()
+        second = key[1:] == key[:-1]
+        count[:-1] += self.count[1:] * second
+        kept = np.append(True, ~second)[: len(key)]
+        return Counts(self.cells, key[kept], count[kept], self.bits - 1, self.origin >> 1)
 
 
 def cascade(counts: Counts) -> Iterator[tuple[int, Counts]]:
-    """The counts of each level: windows joined two by two."""
-    cell, window, count = counts
+    """The counts of each level."""
     for level in range(LEVELS):
-        yield level, (cell, window, count)
-        if level == LEVELS - 1 or not len(cell):
-            continue
-        window = window >> 1
-        starts = np.flatnonzero(np.append(True, (cell[1:] != cell[:-1]) | (window[1:] != window[:-1])))
-        cell, window, count = cell[starts], window[starts], np.add.reduceat(count, starts)
+        yield level, counts
+        counts = counts.halved()
 
 
-class Windows:
-    """Which windows of a level have both their reads, in the points from ``low`` on of which ``read`` says so."""
+@dataclass(frozen=True)
+class Whole:
+    """Which windows of a level have both their reads."""
 
-    def __init__(self, level: int, read: NDArray[np.bool_], low: int) -> None:
+    mask: NDArray[np.bool_]
+    first: int
+    """The window of the first in the mask."""
+
+    def count(self) -> tuple[int, int]:
+        """How many windows, and pairs of neighbours."""
+        return int(self.mask.sum()), int((self.mask[:-1] & self.mask[1:]).sum())
+
+    @cached_property
+    def _looks(self) -> NDArray[np.uint8]:
+        """From two windows before the first on, up to two behind the last: OWN, and with that LEFT and RIGHT."""
+        own = np.pad(self.mask, 3).astype(np.uint8)
+        looks: NDArray[np.uint8] = own[1:-1] * (own[:-2] * LEFT + OWN + own[2:] * RIGHT)
+        return looks
+
+    def at(self, window: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Of windows from two before the first to two behind the last: whether they and their neighbours are whole."""
+        return self._looks.take(window - (self.first - 2))
+
+
+class Ladder:
+    """The windows of all levels that have both their reads, of the points from ``low`` on that were read or not."""
+
+    def __init__(self, read: NDArray[np.bool_], low: int) -> None:
         """Takes whether each point was read."""
-        self.size = 1 << level
-        self.first = -(-low // self.size)
-        ends = read[self.first * self.size - low :: self.size]
-        whole = ends[:-1] & ends[1:]
-        self.whole, self.pairs = _between_false(whole), _between_false(whole[:-1] & whole[1:])
+        self._low = low
+        self._of_level: list[tuple[int, NDArray[np.bool_]]] = []
+        for level in range(LEVELS):
+            size = 1 << level
+            first = -(-low // size)
+            ends = read[first * size - low :: size]
+            self._of_level.append((first, ends[:-1] & ends[1:]))
 
-    def has(self, mask: NDArray[np.bool_], window: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """The mask at these windows, False beyond its ends."""
-        return mask[np.clip(window - (self.first - 1), 0, len(mask) - 1)]
-
-    def count(self, low: int, high: int) -> tuple[int, int]:
-        """How many windows, and pairs of neighbours, lie in the points (low, high]."""
-        first, after = max(-(-low // self.size) - self.first, 0), max(high // self.size - self.first, 0)
-        whole, pairs = self.whole[1:-1], self.pairs[1:-1]
-        return int(whole[first:after].sum()), int(pairs[first : max(after - 1, 0)].sum())
-
-
-def _between_false(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.concatenate([[False], mask, [False]])
+    def whole(self, level: int, low: int, high: int) -> Whole:
+        """Those of a level that lie in the points (low, high]."""
+        size, (first, mask) = 1 << level, self._of_level[level]
+        own = np.zeros(len(mask), np.bool_)
+        reach = slice(max(-(-low // size) - first, 0), max(high // size - first, 0))
+        own[reach] = mask[reach]
+        return Whole(own, first)
 
 
-def windows_of(
-    level: int, counts: Counts, windows: Windows, low: NDArray[np.int64] | int, high: NDArray[np.int64] | int
-) -> pl.DataFrame:
-    """cell, level, moments of the counts above zero, differences (sum of squared differences of neighbours).
-
-    ``low`` and ``high`` are the points between which the line of each row was there.
-    """
-    cell, window, count = counts
-    size = windows.size
-    after_low, before_high = window * size >= low, (window + 1) * size <= high
-    ours = after_low & before_high & windows.has(windows.whole, window)
-    adjacent = np.append((cell[1:] == cell[:-1]) & (window[1:] == window[:-1] + 1), False)
-    following = np.where(adjacent, np.append(count[1:], 0), 0)
-    right = after_low & ((window + 2) * size <= high) & windows.has(windows.pairs, window)
-    left = ((window - 1) * size >= low) & before_high & windows.has(windows.pairs, window - 1)
+def windows_of(level: int, counts: Counts, whole: Whole) -> pl.DataFrame:
+    """cell, level, moments of the counts above zero, differences (sum of squared differences of neighbours)."""
+    looks = whole.at(counts.window)
+    cells, bounds = counts.by_cell()
+    starts, lengths, count = bounds[:-1], np.diff(bounds), counts.count
+    if not len(cells):
+        return pl.DataFrame(schema=_OF_LEVEL)
+    adjacent = counts.key[1:] - counts.key[:-1] == 1
+    rise = np.empty(len(count))
+    np.multiply(count[1:], adjacent, out=rise[:-1])
+    rise[-1] = 0
+    rise -= count
+    rise *= rise
+    rise[(looks & RIGHT) == 0] = 0
     # A pair of two with events belongs to the first of them.
-    left &= ~np.append(False, adjacent[:-1])
-    differences = right * (following - count).astype(np.float64) ** 2 + left * count.astype(np.float64) ** 2
-    starts = np.flatnonzero(np.append(True, cell[1:] != cell[:-1]))
-    n = np.add.reduceat(ours.astype(np.int64), starts)
-    mean = np.add.reduceat(np.where(ours, count, 0), starts) / np.maximum(n, 1)
-    off = np.where(ours, count - np.repeat(mean, np.diff(np.append(starts, len(cell)))), 0.0)
+    left = (looks & LEFT) > 0
+    left[1:] &= ~adjacent
+    fall = count * count
+    fall *= left
+    rise += fall
+    not_own = np.flatnonzero((looks & OWN) == 0)
+    cell = starts.searchsorted(not_own, side="right") - 1
+    n = lengths - np.bincount(cell, minlength=len(cells))
+    total = np.add.reduceat(count, starts) - np.bincount(cell, count[not_own], len(cells))
+    mean = total / np.maximum(n, 1)
+    off = count - np.repeat(mean, lengths)
+    off *= off
+    off[not_own] = 0
     return pl.DataFrame(
         {
-            "cell": cell[starts],
-            "differences": np.add.reduceat(differences, starts),
+            "cell": cells,
+            "level": np.full(len(cells), level),
+            "differences": np.add.reduceat(rise, starts),
             "count_n": n,
             "count_mean": mean,
-            "count_m2": np.add.reduceat(off**2, starts),
-        }
-    ).with_columns(level=pl.lit(level, dtype=pl.Int64))
+            "count_m2": np.add.reduceat(off, starts),
+        },
+        schema=_OF_LEVEL,
+    )
+
+
+_OF_LEVEL = {
+    "cell": pl.Int64(),
+    "level": pl.Int64(),
+    "differences": pl.Float64(),
+    "count_n": pl.Int64(),
+    "count_mean": pl.Float64(),
+    "count_m2": pl.Float64(),
+}
 
 
 def _summed(frame: pl.DataFrame) -> pl.DataFrame:
@@ -160,7 +265,7 @@ def _between_reads(blocks: pl.DataFrame, points: pl.DataFrame, count: int) -> pl
 def _of_cells(edges: pl.DataFrame, blocks: pl.DataFrame, at: int) -> pl.DataFrame:
     """cell, level, block, count of the window at a place of each block."""
     return (
-        edges.with_columns(line=(pl.col("cell") // CPUS).cast(pl.UInt32), block=pl.col("window") - at)
+        edges.with_columns(line_of_cell(), block=pl.col("window") - at)
         .join(blocks, on=["line", "level", "block"])
         .select("cell", "level", "block", "count")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,18 +11,20 @@ import polars as pl
 from irqtrace.analyses.state import NUMBER
 
 from . import ladder, period
+from .cells import line_of_cell
 from .seams import point_of
-from .stretches import CPUS
 from .tables import CODED, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from .ladder import Counts
     from .stretches import Stretch
 
-__all__ = ["Levels", "pruned"]
+__all__ = ["Levels", "Reach", "pruned"]
+
+Reach = tuple[int, int]
+"""The points between which a line was there."""
 
 
 class Levels:
@@ -29,25 +32,21 @@ class Levels:
 
     def __init__(self, stretch: Stretch, spans: pl.DataFrame) -> None:
         """Takes from which read on, and up to which, each line was there."""
-        every = stretch.every
-        base = stretch.first if stretch.base is None else stretch.base
-        self._group, self._every = stretch.group, every
-        self._low, self._high = -(-base // every), -(-stretch.last // every)
-        due = np.append(base, stretch.reads["sample"].to_numpy())
+        times = stretch.times
+        every = times.every
+        self._group = stretch.group
+        self._low, self._high = -(-times.base // every), -(-times.last // every)
+        due = np.append(times.base, times.sample)
         self._read = np.zeros(self._high - self._low + 1, np.bool_)
         self._read[due[due % every == 0] // every - self._low] = True
-        self._windows = [ladder.Windows(level, self._read, self._low) for level in range(ladder.LEVELS)]
         low, high = (point_of(pl.col(edge), every) for edge in ("base", "last"))
         self._of_line = spans.select("line", low=low, high=high)
-        self._low_of, self._high_of = (np.zeros(1 + max(spans["line"], default=0), np.int64) for _ in range(2))
-        self._low_of[spans["line"]], self._high_of[spans["line"]] = self._of_line["low"], self._of_line["high"]
+        # Most lines are there all along.
+        self._whole = cache(ladder.Ladder(self._read, self._low).whole)
 
-    def _reach(self, cell: NDArray[np.int64]) -> tuple[Any, Any]:
-        """Between which points each cell's line was there: numbers if these are the same for all."""
-        if self._of_line["low"].n_unique() == 1 and self._of_line["high"].n_unique() == 1:
-            return self._of_line["low"][0], self._of_line["high"][0]
-        line = cell // CPUS
-        return self._low_of[line], self._high_of[line]
+    def reaches(self) -> dict[int, Reach]:
+        """Where each line was there."""
+        return {line: (low, high) for line, low, high in self._of_line.iter_rows()}
 
     def _edges(self, level: int) -> tuple[int, int]:
         """Up to which window and from which on a seam may need those of a level: see `_reach_over`."""
@@ -63,8 +62,8 @@ class Levels:
         """Points and windows."""
         reaches = self._of_line.select("low", "high").unique().rows()
         counted = [
-            (low, high, level, *windows.count(low, high))
-            for level, windows in enumerate(self._windows)
+            (low, high, level, *self._whole(level, low, high).count())
+            for level in range(ladder.LEVELS)
             for low, high in reaches
         ]
         points = pl.DataFrame({"point": self._low + np.flatnonzero(self._read)})
@@ -76,31 +75,21 @@ class Levels:
             "windows": _windows_of_lines(self._of_line, counted),
         }
 
-    def of_cells(self, rows: pl.DataFrame, *, edges: bool) -> Tables:
-        """Ladder, segments and spectrum of all rows of some cells, and edges if these are wanted."""
-        rows = rows.filter(pl.col("low_ns").is_not_null()).join(
-            self._of_line, on="line", how="semi", maintain_order="left"
-        )
-        counts = (
-            rows["cell"].to_numpy(),
-            rows.select(point_of(pl.col("sample"), self._every) - 1).to_series().to_numpy(),
-            rows["delta"].to_numpy(),
-        )
+    def of_cells(self, counts: Counts, reach: Reach, *, edges: bool) -> Tables:
+        """Ladder, segments and spectrum of cells of lines with this reach, and edges if these are wanted."""
         found: dict[str, list[pl.DataFrame]] = {name: [] for name in ("ladder", "edges", "segments", "spectrum")}
-        for level, (cell, window, count) in ladder.cascade(counts):
-            if not len(cell):
-                break
-            reach = self._reach(cell)
-            found["ladder"].append(ladder.windows_of(level, (cell, window, count), self._windows[level], *reach))
+        for level, of_level in ladder.cascade(counts):
+            found["ladder"].append(ladder.windows_of(level, of_level, self._whole(level, *reach)))
             if level in period.SPECTRAL:
-                segments, spectrum = period.segments_of(level, (cell, window, count), *reach)
+                segments, spectrum = period.segments_of(level, of_level, *reach)
                 found["segments"].append(segments)
                 found["spectrum"].append(spectrum)
             if edges:
                 after, before = self._edges(level)
-                own = (window < after) | (window >= before)
-                near = pl.DataFrame({"cell": cell[own], "window": window[own], "count": count[own]})
-                found["edges"].append(near.with_columns(level=pl.lit(level, dtype=pl.Int64)))
+                window = of_level.window
+                near = of_level.where((window < after) | (window >= before))
+                own = {"cell": near.cell, "window": near.window, "count": near.count.astype(np.int64)}
+                found["edges"].append(pl.DataFrame(own).with_columns(level=pl.lit(level, dtype=pl.Int64)))
         return {name: pl.concat(frames) for name, frames in found.items() if frames}
 
 
@@ -125,10 +114,10 @@ def pruned(tables: Tables, known: pl.DataFrame) -> Tables:
     points = ladder.points_to_keep(tables["points"].join(spans, on="group"))
     size = pl.lit(2, dtype=pl.Int64).pow(pl.col("level")).cast(pl.Int64)
     near, cut = _reach_over(size, pl.col("window"), pl.col("low"), pl.col("high"))
-    line = (pl.col("cell") // CPUS).cast(pl.UInt32)
     edges = (
         tables["edges"]
-        .join(known.select("line", "group").join(spans, on="group"), left_on=line, right_on="line")
+        .with_columns(line_of_cell())
+        .join(known.select("line", "group").join(spans, on="group"), on="line")
         .filter(near | (cut & pl.col("level").is_in(period.SPECTRAL)))
     )
     return tables | {"points": points.select(*CODED["points"].schema), "edges": edges.select(*CODED["edges"].schema)}

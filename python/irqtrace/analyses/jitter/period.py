@@ -13,19 +13,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 import polars as pl
 
+from irqtrace.analyses.counts import EVER
+
+from .cells import line_of_cell
+from .ladder import Counts
+from .runs import begins
 from .seams import new_blocks
-from .stretches import CPUS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from .ladder import Counts
 
     AnyFrequency = TypeVar("AnyFrequency", float, NDArray[np.float64])
 
 __all__ = ["LENGTH", "SPECTRAL", "Spectra", "new_segments", "period_of", "segments_of"]
 
-LENGTH = 1024
+LENGTH_BITS = 10
+
+LENGTH = 1 << LENGTH_BITS
 """Windows of a segment."""
 
 SPECTRAL = (0, 2, 4, 6, 8, 10)
@@ -99,80 +103,87 @@ BATCH = 128
 Spectra = dict[int, tuple[int, int, int, "NDArray[np.float64]"]]
 """By level: segments, their events, the squares of these, and the sum of the power from bin LOWEST - AROUND on."""
 
-HANN = np.hanning(LENGTH + 1)[:-1]
+HANN = np.hanning(LENGTH + 1)[:-1].astype(np.float32)
 
-GAIN = float(HANN.mean()) ** 2
+GAIN = float(HANN.mean(dtype=np.float64)) ** 2
 """The power of a line of strength 1, over the squared number of events."""
 
 
-def segments_of(
-    level: int, counts: Counts, low: NDArray[np.int64] | int, high: NDArray[np.int64] | int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Of the whole segments with enough events: cell, level, segments, events, squares; and cell, level, bin, power."""
-    cell, window, count = counts
-    segment = window // LENGTH
-    size = LENGTH << level
-    whole = (segment * size >= low) & ((segment + 1) * size <= high)
-    return _spectra(level, cell[whole], window[whole], count[whole])
+def segments_of(level: int, counts: Counts, low: int, high: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of the segments in the points (low, high] with enough events: the power of each cell's, added up.
+
+    cell, level, segments, events, squares; and cell, level, bin, power.
+    """
+    segment = counts.key >> LENGTH_BITS
+    starts = begins(segment)
+    lengths = np.diff(np.append(starts, len(segment)))
+    events = np.add.reduceat(counts.count, starts) if len(starts) else np.empty(0)
+    first = counts.where(starts)
+    at, size = first.window >> LENGTH_BITS, LENGTH << level
+    # Segments with too few events are left out, before or after a seam all the same.
+    own = (at * size >= low) & ((at + 1) * size <= high) & (events >= MIN_EVENTS)
+    cells, events = first.cell[own], events[own].astype(np.int64)
+    if not own.all():
+        counts, lengths = counts.where(np.repeat(own, lengths)), lengths[own]
+    of_cell = begins(cells)
+    owners, segments = cells[of_cell], np.diff(np.append(of_cell, len(cells)))
+    power = _power(counts, lengths, segments, OVERTONES if level else HIGHEST)
+    sums = [np.add.reduceat(values, of_cell) if len(of_cell) else events for values in (events, events**2)]
+    about = {"segments": segments, "events": sums[0], "squares": sums[1]}
+    bins = LOWEST - AROUND + np.arange(power.shape[1])
+    spectrum = {"bin": np.tile(bins, len(owners)), "power": power.ravel()}
+    return (
+        pl.DataFrame({"cell": owners, "level": np.full(len(owners), level), **about}),
+        pl.DataFrame({"cell": np.repeat(owners, len(bins)), "level": np.full(power.size, level), **spectrum}),
+    )
+
+
+def _power(
+    counts: Counts, lengths: NDArray[np.int64], segments: NDArray[np.int64], highest: int
+) -> NDArray[np.float64]:
+    """For each cell the power of its segments from bin LOWEST - AROUND up to ``highest`` + AROUND.
+
+    Given is how many windows with events each segment has, and how many segments each cell.
+    """
+    low, high = LOWEST - AROUND, highest + AROUND + 1
+    bounds = np.append(0, np.cumsum(lengths))
+    window = counts.key & (LENGTH - 1)
+    place = np.repeat(np.arange(len(lengths)) * LENGTH, lengths) + window
+    # The mean is not taken off: under this window it is in the bins 0 and 1, which nobody looks at.
+    weighted = HANN.take(window)
+    weighted *= counts.count
+    power = np.zeros((len(segments), 2 * (high - low)))
+    ends = np.cumsum(segments)
+    dense = np.empty((BATCH, LENGTH), np.float32)
+    transformed = np.empty((BATCH, LENGTH // 2 + 1), np.complex64)
+    for begin in range(0, len(lengths), BATCH):
+        after = min(begin + BATCH, len(lengths))
+        rows = slice(bounds[begin], bounds[after])
+        dense.fill(0)
+        dense.ravel()[place[rows] - begin * LENGTH] = weighted[rows]
+        np.fft.rfft(dense[: after - begin], axis=1, out=transformed[: after - begin])  # type: ignore[arg-type] # its stubs know no float32
+        parts = transformed[: after - begin, low:high].view(np.float32).astype(np.float64)
+        first, last = np.searchsorted(ends, [begin, after - 1], side="right")
+        for cell in range(first, last + 1):
+            own = parts[max(ends[cell] - segments[cell] - begin, 0) : ends[cell] - begin]
+            power[cell] += np.einsum("ij,ij->j", own, own)
+    return power[:, ::2] + power[:, 1::2]
 
 
 def new_segments(runs: pl.DataFrame, edges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The same of the segments that are whole only since spans were joined."""
     blocks = new_blocks(runs, [(level, LENGTH << level) for level in SPECTRAL])
     rows = (
-        edges.with_columns(line=(pl.col("cell") // CPUS).cast(pl.UInt32), block=pl.col("window") // LENGTH)
+        edges.with_columns(line_of_cell(), block=pl.col("window") // LENGTH)
         .join(blocks, on=["line", "level", "block"])
         .sort("level", "cell", "window")
     )
-    tables = [
-        _spectra(level, *(own[column].to_numpy() for column in ("cell", "window", "count")))
-        for level in SPECTRAL
-        if len(own := rows.filter(level=level)) or level == 0
-    ]
+    tables = []
+    for level in SPECTRAL:
+        cell, window, count = (rows.filter(level=level)[column].to_numpy() for column in ("cell", "window", "count"))
+        cells, place = np.unique(cell, return_inverse=True)
+        tables.append(segments_of(level, Counts.of(cells, place, window, count), -EVER, EVER))
     return pl.concat([table for table, _ in tables]), pl.concat([table for _, table in tables])
-
-
-def _spectra(
-    level: int, cell: NDArray[np.int64], window: NDArray[np.int64], count: NDArray[np.int64]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    segment = window // LENGTH
-    number = np.cumsum(np.append(True, (cell[1:] != cell[:-1]) | (segment[1:] != segment[:-1]))[: len(cell)]) - 1
-    events = np.bincount(number, count).astype(np.int64)
-    # Segments with too few events are left out, before or after a seam all the same.
-    enough = events >= MIN_EVENTS
-    own = enough[number]
-    number = (np.cumsum(enough) - 1)[number[own]]
-    cell, window, count, events = cell[own], window[own], count[own], events[enough]
-    begins = np.searchsorted(number, np.arange(len(events) + 1))
-    cells = cell[begins[:-1]]
-    about = (
-        pl.DataFrame({"cell": cells, "events": events})
-        .group_by("cell", maintain_order=True)
-        .agg(segments=pl.len().cast(pl.Int64), events=pl.col("events").sum(), squares=(pl.col("events") ** 2).sum())
-        .select("cell", pl.lit(level, dtype=pl.Int64).alias("level"), "segments", "events", "squares")
-    )
-    bins = np.arange(LOWEST - AROUND, (OVERTONES if level else HIGHEST) + AROUND + 1)
-    of_cells, powers = [np.empty(0, np.int64)], [np.empty((0, len(bins)))]
-    for begin in range(0, len(cells), BATCH):
-        after = min(begin + BATCH, len(cells))
-        rows = slice(begins[begin], begins[after])
-        dense = np.zeros((after - begin, LENGTH), np.float32)
-        place = window[rows] % LENGTH
-        # The mean is not taken off: under this window it is in the bins 0 and 1, which nobody looks at.
-        dense[number[rows] - begin, place] = count[rows] * HANN[place]
-        transformed = np.fft.rfft(dense, axis=1)[:, bins[0] : bins[-1] + 1]
-        starts = np.flatnonzero(np.append(True, cells[begin + 1 : after] != cells[begin : after - 1]))
-        of_cells.append(cells[begin + starts])
-        powers.append(np.add.reduceat(transformed.real**2 + transformed.imag**2, starts, dtype=np.float64))
-    owner = np.concatenate(of_cells)
-    spectrum = pl.DataFrame(
-        {
-            "cell": np.repeat(owner, len(bins)),
-            "bin": np.tile(bins, len(owner)),
-            "power": np.concatenate(powers).ravel(),
-        }
-    )
-    return about, spectrum.select("cell", pl.lit(level, dtype=pl.Int64).alias("level"), "bin", "power")
 
 
 class Lines(NamedTuple):

@@ -1,9 +1,8 @@
-"""A trace in stretches of reads that memory holds, whatever the length of the whole, and these by cell in blocks."""
+"""A trace in stretches of samples that memory holds, whatever the length of the whole, and these by cell in blocks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,18 +12,21 @@ from irqtrace.analyses.state import NUMBER
 from irqtrace.frames import GROUP, lines, with_line
 from irqtrace.schema import ENGINE, KIND
 
+from .cells import CPUS
+from .packing import Packing
+from .times import Read, Times
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from irqtrace.meta import Meta
     from irqtrace.trace import Trace
 
-__all__ = ["CPUS", "ROWS", "Stretch", "cell_of", "presence", "stretches"]
+    from .packing import Rows, SortedRows
 
-CPUS = 1 << 17
-"""A cell is numbered line · CPUS + cpu; what the kernel gives no CPU for has the number above all CPUs."""
+__all__ = ["ROWS", "Block", "Stretch", "presence", "stretches"]
 
 ROWS = 120_000_000
 """Of a stretch, which take 8 bytes each while they are sorted."""
@@ -35,82 +37,23 @@ PAIRS = 6
 BATCH = 2_000_000
 """Rows that are read at a time."""
 
+PARTS = 1 << 12
+"""Of a trace, that stretches are made of."""
+
 BLOCK = 500_000
 """Rows of a block, or those of a cell if these are more."""
-
-BITS = 63
 
 _READ = ["sample", *GROUP]
 
 
 @dataclass(frozen=True)
-class Packing:
-    """How the line, the CPU and the read of a row, and how much it grew, make one number: the quickest to sort."""
+class Block:
+    """Neighbouring cells, of lines that were there at the same time."""
 
-    cpus: int
-    """More than any CPU; what has no CPU is this one."""
-    read_bits: int
-    delta_bits: int
-
-    @classmethod
-    def of(cls, flat: pl.LazyFrame, lines_: int, reads: int) -> Packing:
-        """That for so many lines, and so many reads at a time."""
-        most = flat.select(pl.col("cpu").max(), pl.col("delta").max()).collect(engine="streaming").row(0)
-        cpus = int(most[0] or 0) + 1
-        read_bits = reads.bit_length()
-        delta_bits = int(most[1] or 0).bit_length()
-        if (lines_ * (cpus + 1)).bit_length() + read_bits + delta_bits > BITS:
-            delta_bits = 0
-        return cls(cpus, read_bits, delta_bits)
-
-    def packed(self, rows: pl.DataFrame) -> NDArray[np.int64]:
-        """Of rows with line, cpu, read, delta: a number each, in any order; pairs of numbers if one does not do."""
-        cell = pl.col("line").cast(pl.Int64) * (self.cpus + 1) + pl.col("cpu").cast(pl.Int64).fill_null(self.cpus)
-        key = cell * (1 << self.read_bits) + pl.col("read")
-        if self.delta_bits:
-            return rows.select(key * (1 << self.delta_bits) + pl.col("delta")).to_series().to_numpy()
-        return rows.select(key.alias("key"), "delta").to_numpy()
-
-    def sorted(self, parts: list[NDArray[np.int64]]) -> SortedRows:
-        """By cell and read."""
-        # One after the other, so that they are never twice in memory.
-        values = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), np.int64)
-        end = len(values)
-        while parts:
-            part = parts.pop()
-            values[end - len(part) : end] = part
-            end -= len(part)
-        if self.delta_bits:
-            values.sort()
-            return SortedRows(self, values, None)
-        values = values[np.argsort(values[:, 0], kind="stable")]
-        return SortedRows(self, np.ascontiguousarray(values[:, 0]), np.ascontiguousarray(values[:, 1]))
-
-
-@dataclass(frozen=True)
-class SortedRows:
-    """Rows by cell and read."""
-
-    packing: Packing
-    values: NDArray[np.int64]
-    deltas: NDArray[np.int64] | None
-
-    def starts(self, lines_: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where the cells of these lines, in order, begin."""
-        cpus = self.packing.cpus + 1
-        cells = (lines_[:, None] * cpus + np.arange(cpus)).ravel()
-        return np.unique(np.searchsorted(self.values, cells << (self.packing.read_bits + self.packing.delta_bits)))
-
-    def rows(self, begin: int, end: int) -> pl.DataFrame:
-        """line, cell, read, delta of some."""
-        values, packing = self.values[begin:end], self.packing
-        delta = values & ((1 << packing.delta_bits) - 1) if self.deltas is None else self.deltas[begin:end]
-        key = values >> packing.delta_bits
-        line, cpu = np.divmod(key >> packing.read_bits, packing.cpus + 1)
-        cpu[cpu == packing.cpus] = CPUS - 1
-        read = key & ((1 << packing.read_bits) - 1)
-        rows = pl.DataFrame({"line": line, "cell": line * CPUS + cpu, "read": read, "delta": delta})
-        return rows.with_columns(pl.col("line").cast(NUMBER))
+    bounds: NDArray[np.int64]
+    """Where the rows of each begin; and where the last end."""
+    line: int
+    """One of the lines."""
 
 
 @dataclass(frozen=True)
@@ -118,191 +61,172 @@ class Stretch:
     """Reads of one group that follow one another, and the growth that they saw."""
 
     group: int
-    every: int
-    base: int | None
-    """The sample of the read before, if it is known."""
-    reads: pl.DataFrame
-    """sample, and of the time in which a read's growth came low_ns and high_ns (begin of the read before, end of this
-    one), from_ns and to_ns (their middles); null where nothing was read before."""
+    times: Times
     grown: SortedRows
     starts: NDArray[np.int64]
-    """Where cells begin."""
+    """Begin and end of all cells of the group that grew, of shape (cells, 2)."""
     named: pl.DataFrame
-    """cell: those that the first read of a layout names, be it that they never grew."""
+    """cell: those that are named, be it that they never grew."""
     is_all: bool
     """Whether the trace has no other stretch of its group."""
 
     @property
-    def first(self) -> int:
-        """The sample of the first read."""
-        return int(self.reads["sample"][0])
+    def height(self) -> int:
+        """How many rows of cells that grew it has."""
+        return int((self.starts[:, 1] - self.starts[:, 0]).sum())
 
-    @property
-    def last(self) -> int:
-        """The sample of the last read."""
-        return int(self.reads["sample"][-1])
+    def blocks(self, kind_of_line: Mapping[int, object]) -> list[Block]:
+        """The cells in blocks of lines that are of one kind."""
+        lines_ = self.grown.lines(self.starts[:, 0])
+        kinds = {line: kind_of_line.get(line) for line in np.unique(lines_).tolist()}
+        numbers = {kind: at for at, kind in enumerate(dict.fromkeys(kinds.values()))}
+        of_line = np.zeros(1 + max(kinds, default=0), np.int64)
+        for line, kind in kinds.items():
+            of_line[line] = numbers[kind]
+        kind = of_line[lines_]
+        apart = np.flatnonzero((kind[1:] != kind[:-1]) | (self.starts[1:, 0] != self.starts[:-1, 1])) + 1
+        ends = np.append(apart, len(lines_))
+        blocks, begin = [], 0
+        while begin < len(lines_):
+            full = int(self.starts[:, 1].searchsorted(self.starts[begin, 0] + BLOCK)) + 1
+            end = min(full, int(ends[ends.searchsorted(begin, side="right")]))
+            bounds = np.append(self.starts[begin:end, 0], self.starts[end - 1, 1])
+            blocks.append(Block(bounds, int(lines_[begin])))
+            begin = end
+        return blocks
 
-    def blocks(self) -> list[tuple[int, int]]:
-        """Begin and end of blocks, each of whole cells."""
-        ends = [0]
-        for start in [*self.starts.tolist(), len(self.grown.values)]:
-            if start - ends[-1] >= BLOCK:
-                ends.append(start)
-        if ends[-1] < len(self.grown.values):
-            ends.append(len(self.grown.values))
-        return list(pairwise(ends))
-
-    def rows(self, block: tuple[int, int]) -> pl.DataFrame:
-        """By cell and time: line, cell, delta (above 0), and the columns of `reads`."""
-        rows = self.grown.rows(*block)
-        return rows.drop("read").with_columns(column.gather(rows["read"]) for column in self.reads)
-
-
-def cell_of(line: pl.Expr, cpu: pl.Expr) -> pl.Expr:
-    """The number of a cell."""
-    return line.cast(pl.Int64) * CPUS + cpu.cast(pl.Int64).fill_null(CPUS - 1)
+    def rows(self, block: Block) -> Rows:
+        """The rows of a block."""
+        return self.grown.rows(block.bounds, self.times)
 
 
 def stretches(trace: Trace, rows: int = ROWS) -> Iterator[Stretch]:
     """The trace in parts of about so many rows; a group's parts follow one another without a gap."""
     meta: Meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
+    flat = trace.scan()
     numbers = {(group["kind"], group["engine"]): at for at, group in enumerate(meta["groups"])}
     before = {
-        numbers[read["kind"], read["engine"]]: (read["sample"], read["time_ns"], read["time_ns"] + read["read_ns"])
+        numbers[read["kind"], read["engine"]]: Read(read["sample"], read["time_ns"], read["time_ns"] + read["read_ns"])
         for read in meta["previous"]
         if (read["kind"], read["engine"]) in numbers
     }
-    lines_ = 1 + max((line["line"] for line in meta["lines"]), default=0)
-    total = trace.scan().select(pl.len()).collect().item()
-    packing = Packing.of(trace.scan(), lines_, min(rows, total) + BATCH)
-    if not packing.delta_bits:
-        rows = max(rows // PAIRS, 1)
-    collected, is_all = _Collected(meta, packing), True
-    for chunk in _whole_reads(trace, min(rows, BATCH)):
-        collected.add(chunk)
-        if collected.height >= rows:
-            is_all = False
-            yield from collected.stretches(before, is_all=is_all)
-            collected = _Collected(meta, packing)
-    yield from collected.stretches(before, is_all=is_all)
-
-
-class _Collected:
-    """What is read of a stretch, by group."""
-
-    def __init__(self, meta: Meta, packing: Packing) -> None:
-        self._meta, self._packing = meta, packing
-        self._groups = pl.DataFrame(
-            [(at, group["kind"], group["engine"]) for at, group in enumerate(meta["groups"])],
-            schema={"group": NUMBER, "kind": KIND, "engine": ENGINE},
-            orient="row",
+    first, last, height, most_cpu, most_delta = (
+        flat.select(
+            pl.col("sample").min().alias("first"),
+            pl.col("sample").max().alias("last"),
+            pl.len(),
+            pl.col("cpu", "delta").max(),
         )
-        self._reads: list[pl.DataFrame] = []
-        self._named: list[pl.DataFrame] = []
-        self._grown: dict[int, list[NDArray[np.int64]]] = {at: [] for at in range(len(meta["groups"]))}
-        self._counts = [0] * len(meta["groups"])
-        self.height = 0
-
-    def add(self, chunk: pl.DataFrame) -> None:
-        """Adds whole reads."""
-        self.height += len(chunk)
-        first = pl.any_horizontal(pl.col(column).ne_missing(pl.col(column).shift()) for column in _READ)
-        begun = chunk.select(first).to_series()
-        reads = chunk.filter(begun).select(*_READ, "begin", "end").join(self._groups, on=GROUP, maintain_order="left")
-        # The number of a read is its place among those of its group.
-        offsets = pl.Series(self._counts, dtype=pl.Int64)
-        place = pl.int_range(pl.len()).over("group") + offsets.gather(reads["group"])
-        reads = reads.select("group", "sample", "begin", "end", place=place)
-        number = begun.cast(pl.Int64).cum_sum() - 1
-        grown = with_line(
-            chunk.select(*GROUP, "irq", "name", "cpu", "sample", "delta", read=reads["place"].gather(number))
-            .filter(pl.col("delta") > 0)
-            .lazy(),
-            self._meta,
-        ).select(*GROUP, "line", "cpu", "read", "delta")
-        rows = grown.collect()
-        for at, kind, engine in self._groups.iter_rows():
-            own = rows if len(self._groups) == 1 else rows.filter(kind=kind, engine=engine)
-            if len(own):
-                self._grown[at].append(self._packing.packed(own))
-            self._counts[at] += reads["group"].eq(at).sum()
-        self._reads.append(reads.drop("place"))
-        still = with_line(chunk.filter(delta=0).lazy(), self._meta)
-        cell = cell_of(pl.col("line"), pl.col("cpu")).alias("cell")
-        self._named.append(still.select(*GROUP, cell).unique().collect())
-
-    def stretches(self, before: dict[int, tuple[int, int, int]], *, is_all: bool) -> Iterator[Stretch]:
-        """A stretch for each group with reads; ``before`` are sample, begin and end of the last read before them."""
-        if not self._reads:
-            return
-        reads, named = pl.concat(self._reads), pl.concat(self._named).unique()
-        for at, group in enumerate(self._meta["groups"]):
-            own = reads.filter(group=at)
-            if own.is_empty():
-                continue
-            known = before.get(at)
-            before[at] = own.select("sample", "begin", "end").row(-1)
-            parts = self._grown[at] or [self._packing.packed(_NOTHING)]
-            grown = self._packing.sorted(parts)
-            of_group = lines(self._meta).filter(kind=group["kind"], engine=group["engine"])["line"]
-            yield Stretch(
-                at,
-                group["every"],
-                known[0] if known else None,
-                _with_times(own, known),
-                grown,
-                grown.starts(of_group.sort().cast(pl.Int64).to_numpy()),
-                named.filter(kind=group["kind"], engine=group["engine"]).select("cell"),
-                is_all,
-            )
-
-
-_NOTHING = pl.DataFrame(schema={"line": NUMBER, "cpu": pl.UInt16, "read": pl.Int64, "delta": pl.Int64})
-
-
-def _with_times(reads: pl.DataFrame, known: tuple[int, int, int] | None) -> pl.DataFrame:
-    """Reads of a group with the times in which their growth came."""
-    middle = (pl.col("begin") + pl.col("end")) // 2
-    return reads.select(
-        "sample",
-        low_ns=pl.col("begin").shift(fill_value=known[1] if known else None),
-        high_ns="end",
-        from_ns=middle.shift(fill_value=(known[1] + known[2]) // 2 if known else None),
-        to_ns=middle,
+        .collect(engine="streaming")
+        .row(0)
     )
+    if not height:
+        return
+    lines_ = 1 + max((line["line"] for line in meta["lines"]), default=0)
+
+    def packing(low: int, high: int) -> Packing:
+        return Packing.of(lines_, int(most_cpu or 0), (low, high), int(most_delta))
+
+    if not packing(first, last).delta_bits:
+        rows = max(rows // PAIRS, 1)
+    ranges = _ranges(flat, first, last, height, rows)
+    for low, high, many in ranges:
+        is_all = len(ranges) == 1
+        part = flat if is_all else flat.filter(pl.col("sample").is_between(low, high))
+        packed = packing(low, high)
+        values, named = _grown(part, meta, packed, many)
+        yield from _by_group(part, meta, packed.sorted(values), named, before, is_all=is_all)
+        # What is done with is not kept until the next is there.
+        del values, named
 
 
-def _whole_reads(trace: Trace, rows: int) -> Iterator[pl.DataFrame]:
-    """The flat table in frames that end with the last row of a read."""
+def _ranges(flat: pl.LazyFrame, first: int, last: int, height: int, rows: int) -> list[tuple[int, int, int]]:
+    """First and last samples of stretches, and how many rows each has: about as many as given, or those of a part."""
+    if height <= rows:
+        return [(first, last, height)]
+    size = max((last - first) * rows // height // PARTS, 1)
+    parts = (
+        flat.group_by(part=(pl.col("sample") - first) // size)
+        .agg(rows=pl.len(), last=pl.col("sample").max())
+        .collect(engine="streaming")
+        .sort("part")
+        .with_columns(upto=pl.col("rows").cum_sum())
+        .group_by((pl.col("upto") - 1) // rows, maintain_order=True)
+        .agg(pl.col("part").first(), pl.col("last").last(), pl.col("rows").sum())
+    )
+    return [(first + part * size, last, rows) for part, last, rows in parts.select("part", "last", "rows").iter_rows()]
+
+
+def _grown(flat: pl.LazyFrame, meta: Meta, packing: Packing, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows of cells that grew, packed, in any order; and the cells of those that did not."""
+    packed = with_line(flat, meta).select(packing.columns)
+    values = np.empty((rows, len(packing.columns)), np.int64)
+    named = [np.empty(0, np.int64)]
+    end = 0
+    batches: Any = packed.collect_batches(chunk_size=BATCH, maintain_order=False, engine="streaming")
+    for batch in batches:
+        delta = batch["delta"] if "delta" in batch.columns else batch["key"] & ((1 << packing.delta_bits) - 1)
+        grew = delta > 0
+        named.append(np.unique(packing.cells(batch.filter(~grew)["key"].to_numpy())))
+        rows_ = batch.filter(grew).to_numpy()
+        values[end : end + len(rows_)] = rows_
+        end += len(rows_)
+    return values[:end], np.unique(np.concatenate(named))
+
+
+def _by_group(
+    flat: pl.LazyFrame,
+    meta: Meta,
+    grown: SortedRows,
+    named: NDArray[np.int64],
+    before: dict[int, Read],
+    *,
+    is_all: bool,
+) -> Iterator[Stretch]:
+    """A stretch for each group with reads; ``before`` are the last reads before them, and then the last of these."""
+    reads = _reads(flat, meta)
+    line = named // CPUS
+    for at, group in enumerate(meta["groups"]):
+        own = reads.filter(group=at)
+        if own.is_empty():
+            continue
+        sample, begin, end = (own[column].to_numpy() for column in ("sample", "begin", "end"))
+        times = Times(sample, begin, end, before.get(at), group["every"])
+        before[at] = Read(*own.select("sample", "begin", "end").row(-1))
+        of_group = lines(meta).filter(kind=group["kind"], engine=group["engine"])["line"].sort()
+        numbers = of_group.cast(pl.Int64).to_numpy()
+        cells = pl.DataFrame({"cell": named[np.isin(line, numbers)]})
+        yield Stretch(at, times, grown, grown.starts(numbers), cells, is_all)
+
+
+def _reads(flat: pl.LazyFrame, meta: Meta) -> pl.DataFrame:
+    """group, sample, begin, end: a row for each read."""
+    groups = pl.DataFrame(
+        [(at, group["kind"], group["engine"]) for at, group in enumerate(meta["groups"])],
+        schema={"group": NUMBER, "kind": KIND, "engine": ENGINE},
+        orient="row",
+    )
     begin = pl.col("time").dt.epoch("ns")
-    wanted: Any = trace.scan().select(
-        *_READ, "irq", "name", "cpu", "delta", begin=begin, end=begin + pl.col("read_ns").cast(pl.Int64)
-    )
-    rest: pl.DataFrame | None = None
-    for batch in wanted.collect_batches(chunk_size=rows, maintain_order=True, engine="streaming"):
-        frame = batch if rest is None else pl.concat([rest, batch])
-        same = frame.select(pl.all_horizontal(pl.col(column).eq_missing(pl.col(column).last()) for column in _READ))
-        others = len(frame) - int(same.to_series().sum())
-        rest = frame.slice(others)
-        # A read may be longer than a batch.
-        if others:
-            yield frame.head(others)
-    if rest is not None and len(rest):
-        yield rest
+    wanted = flat.select(*_READ, begin=begin, end=begin + pl.col("read_ns").cast(pl.Int64))
+    batches: Any = wanted.collect_batches(chunk_size=BATCH, maintain_order=True, engine="streaming")
+    changes = pl.any_horizontal(pl.col(column).ne_missing(pl.col(column).shift()) for column in _READ)
+    found = [batch.filter(changes).join(groups, on=GROUP, maintain_order="left") for batch in batches]
+    # What goes on from one batch to the next is there twice.
+    reads: pl.DataFrame = pl.concat([wanted.head(0).collect().join(groups, on=GROUP), *found])
+    return reads.filter(changes).select("group", "sample", "begin", "end")
 
 
 def presence(meta: Meta, stretch: Stretch) -> pl.DataFrame:
     """group, line, base, last: from which read on, and up to which, the growth of each line of a stretch is known."""
     group = meta["groups"][stretch.group]
-    base = stretch.first if stretch.base is None else stretch.base
     return (
         lines(meta)
         .filter(kind=group["kind"], engine=group["engine"])
         .select(
-            pl.lit(stretch.group, dtype=pl.UInt32).alias("group"),
+            pl.lit(stretch.group, dtype=NUMBER).alias("group"),
             "line",
-            base=pl.max_horizontal("first_sample", pl.lit(base, dtype=pl.Int64)),
-            last=pl.min_horizontal("last_sample", pl.lit(stretch.last, dtype=pl.Int64)),
+            base=pl.max_horizontal("first_sample", pl.lit(stretch.times.base, dtype=pl.Int64)),
+            last=pl.min_horizontal("last_sample", pl.lit(stretch.times.last, dtype=pl.Int64)),
         )
         .filter(pl.col("base") < pl.col("last"))
     )

@@ -10,7 +10,7 @@ from irqtrace.analyses.counts import description, refuse_twice
 from irqtrace.analyses.state import NUMBER, Kind, State, Table, state_of
 from irqtrace.frames import GROUP, LINE, lines
 
-from .stretches import CPUS, cell_of
+from .cells import cell_of, cpu_of_cell, line_of_cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,6 @@ __all__ = [
     "coded",
     "groups_of_lines",
     "joined",
-    "line_of_cell",
     "lines_of",
     "named",
 ]
@@ -158,9 +157,7 @@ def named(tables: Tables, trace: Trace) -> State:
         "lines": lines_of(trace),
     }
     for name, table in tables.items():
-        of_state[name] = (
-            table.with_columns(line=line_of_cell(), cpu=_cpu_of_cell()) if "cell" in table.columns else table
-        )
+        of_state[name] = table.with_columns(line_of_cell(), cpu_of_cell()) if "cell" in table.columns else table
     return state_of(JITTER, {}, of_state)
 
 
@@ -181,14 +178,4 @@ def coded(state: State) -> tuple[pl.DataFrame, Tables]:
 
 def cells_with(table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """A table of cells with what is known of their lines, and cpu."""
-    return table.with_columns(line=line_of_cell(), cpu=_cpu_of_cell()).join(known, on="line")
-
-
-def line_of_cell() -> pl.Expr:
-    """The line of a cell."""
-    return (pl.col("cell") // CPUS).cast(pl.UInt32)
-
-
-def _cpu_of_cell() -> pl.Expr:
-    cpu = pl.col("cell") % CPUS
-    return pl.when(cpu < CPUS - 1).then(cpu).cast(pl.UInt16)
+    return table.with_columns(line_of_cell(), cpu_of_cell()).join(known, on="line")
