@@ -124,6 +124,7 @@ def test_a_part_that_is_given_twice_is_refused_and_not_counted_twice(make_trace:
     [
         {"counting.MANY": 20, "counting.FEW": 10, "counting.ROWS": 5},
         {"packed.BITS": 8},
+        {"shares.BITS": 8},
         {"measured.ROWS": 15},
         {"jitter.stretches.BLOCK": 10, "jitter.stretches.BATCH": 50},
         {"jitter.packing.BITS": 20},

@@ -152,7 +152,7 @@ def test_no_gap_reaches_over_an_absence() -> None:
 
 def test_what_the_first_read_of_all_saw_is_counted_but_nobody_knows_when_it_came() -> None:
     lines = [MadeLine(0, "irq", "24", "eth0"), MadeLine(1, "irq", "25", "gone", last=0)]
-    grown = {0: {(0, 0): 3, (1, 0): 2}, 4: {(0, 0): 1}, 9: {(0, 0): 1}}
+    grown: dict[int, dict[Cell, int]] = {0: {(0, 0): 3, (1, 0): 2}, 4: {(0, 0): 1}, 9: {(0, 0): 1}}
     reads = [MadeRead("irq", "proc", at, at * MS, 9_000, grown.get(at, {})) for at in range(12)]
     first, gone = irqtrace.jitter(in_memory(MadeTrace(MS, {("irq", "proc"): 1}, lines, reads))).iter_rows(named=True)
     assert [first[name] for name in ("events", "gaps", "resolved_share", "max_ns")] == [5, 1, 1.0, 5 * MS]

@@ -16,7 +16,7 @@ from irqtrace.schema import ENGINE, KIND
 from .counts import COUNTS, EVER
 from .packed import Packed
 from .reads import Grid, first_reads, last_reads, read_windows
-from .state import state_of
+from .state import NUMBER, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,9 +81,7 @@ def reduce_counts(
     else:
         firsts = first_reads(flat, groups, grid)
         lasts = last_reads(flat, groups, replace(grid, every_ns=None))
-        reads = (
-            last_reads(flat, groups, grid) if timed else read_windows(flat, groups, grid, counts.join(known, on="line"))
-        )
+        reads = last_reads(flat, groups, grid) if timed else read_windows(flat, groups, grid, _windows(counts, known))
     parts = (
         firsts.select("group", "first_read", "first_b", "first_e")
         .join(groups.select("group", "previous", "previous_b", "previous_e"), on="group")
@@ -162,16 +160,25 @@ def _counts(
     if windows is not None:
         flat = flat.filter(grid.window(pl.col("sample")).is_in(list(windows)))
     telling = telling_columns(known)
-    rows = flat if telling else with_line(flat, meta)
-    if telling and only is None:
-        rows = rows.filter(pl.col("irq").is_not_null())
     window = grid.window(pl.col("sample")).alias("window")
     key = Packed(known, telling or ["line"], window, grid.windows, cpus=cpus)
+    rows = flat if telling else with_line(flat, meta)
+    # Rows of no line are one group, if lines are packed: which is sooner left out afterwards.
+    if telling and only is None and not key.is_one:
+        rows = rows.filter(pl.col("irq").is_not_null())
     cells = len(known) * (len(meta["host"]["cpus_online"] or [0]) if cpus else 1)
     return pl.concat(
         key.unpacked(part.group_by(key.columns).agg(count=pl.col("delta").sum()).collect(engine="streaming"))
         for part in _in_parts(rows, total, cells, grid)
     )
+
+
+def _windows(counts: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """group, window: those of counts."""
+    if known["group"].n_unique() == 1:
+        return counts.select(pl.lit(known["group"][0], dtype=NUMBER).alias("group"), pl.col("window").unique())
+    of_lines = counts.select("line", "window").unique().join(known.select("line", "group"), on="line")
+    return of_lines.select("group", "window").unique()
 
 
 def _in_parts(rows: pl.LazyFrame, total: int, cells: int, grid: Grid) -> list[pl.LazyFrame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -14,6 +15,7 @@ from .counting import reduce_counts
 from .counts import due, every_of, groups_of, machines
 from .measured import named
 from .online import online
+from .shares import shares
 from .spread import reduced
 from .state import NUMBER
 
@@ -30,8 +32,6 @@ __all__ = ["finish", "imbalance", "reduce"]
 By = Literal["irq", "kind", "name"]
 
 COLUMNS: dict[str, tuple[str, ...]] = {"irq": ("kind", "irq", "name"), "kind": ("kind",), "name": ("name",)}
-CPUS = 1 << 16
-"""More than any CPU's number."""
 
 TYPES = {"kind": KIND, "irq": LABEL, "name": LABEL, "host": LABEL, "boot": LABEL}
 
@@ -97,15 +97,22 @@ def finish(state: State, by: By = "irq") -> pl.DataFrame:
     cells = cells.with_columns(of_line.gather(cells["line"]).alias("what"))
     had_any = cells.group_by("what").agg(pl.col("count").sum()).filter(pl.col("count") > 0)
     taken = cells.filter(pl.col("count") > 0)
-    taken = taken.with_columns(begin=_begins(state).gather(taken["line"]) + pl.col("window") * (every_of(state) or 0))
+    since, unit, of_windows = _times(state)
+    taken = taken.select(
+        "what",
+        "cpu",
+        "count",
+        at=of_windows.gather(taken["line"]) + pl.col("window") * ((every_of(state) or 0) // unit),
+    )
     if names.whats.height < state["lines"].height:
-        taken = taken.group_by("what", "begin", "cpu").agg(pl.col("count").sum())
+        taken = taken.group_by("what", "at", "cpu").agg(pl.col("count").sum())
+    begin = since + pl.col("at") * unit
     key = ["what", "begin"]
     rows = (
         online(state, names, windows)
         .join(had_any, on="what", how="semi")
-        .join(_measured(taken), on=key, how="left")
-        .join(_on_node(taken, names, _nodes(state)), on=key, how="left")
+        .join(shares(taken).with_columns(begin=begin), on=key, how="left")
+        .join(_on_node(taken, names, _nodes(state)).with_columns(begin=begin), on=key, how="left")
     )
     return (
         rows.with_columns(_measures())
@@ -133,18 +140,25 @@ def _check_by(by: str) -> None:
         raise ValueError(f"by {by!r} is none of {', '.join(get_args(By))}")
 
 
-def _begins(state: State) -> pl.Series:
-    """When window 0 of each line begins (UTC ns)."""
+def _times(state: State) -> tuple[int, int, pl.Series]:
+    """When the first window 0 of a line begins, a unit (ns), and so many of it later that of each line does.
+
+    Of that unit all begins of windows are a multiple apart.
+    """
     lines = state["lines"].join(groups_of(state), on="group", maintain_order="left")
-    begin = pl.col("t0_ns") + (pl.col("first") * pl.col("interval_ns") if every_of(state) is None else 0)
-    return lines.select(begin).to_series()
+    every_ns = every_of(state)
+    begin = pl.col("t0_ns") + (pl.col("first") * pl.col("interval_ns") if every_ns is None else 0)
+    begins = lines.select(begin).to_series()
+    since: int = begins.min() or 0  # type: ignore[assignment] # of a column of integers
+    unit = math.gcd(every_ns or 0, *(begins - since)) or 1
+    return since, unit, (begins - since) // unit
 
 
 def _on_node(taken: pl.DataFrame, names: Named, nodes: pl.DataFrame) -> pl.DataFrame:
-    """what, begin, known, on_node: whether the nodes of its CPUs are known, and what the CPUs of one took at most."""
-    key = ["what", "begin"]
+    """what, at, known, on_node: whether the nodes of its CPUs are known, and what the CPUs of one took at most."""
+    key = ["what", "at"]
     if nodes.is_empty():
-        schema = {"what": NUMBER, "begin": pl.Int64(), "known": pl.Boolean(), "on_node": pl.Int64()}
+        schema = {"what": NUMBER, "at": pl.Int64(), "known": pl.Boolean(), "on_node": pl.Int64()}
         return pl.DataFrame(schema=schema)
     machine = [column for column in nodes.columns if column not in ("cpu", "node")]
     return (
@@ -165,31 +179,6 @@ def _nodes(state: State) -> pl.DataFrame:
             rows += [(host, boot, cpu, node) for cpu in cpus]
     schema = {"host": pl.String(), "boot": pl.String(), "cpu": pl.UInt16(), "node": pl.String()}
     return pl.DataFrame(rows, schema=schema, orient="row").select(*machines(state), "cpu", "node").unique()
-
-
-def _measured(taken: pl.DataFrame) -> pl.DataFrame:
-    """what, begin, and what the measures need of the CPUs that counted something; the others add nothing to sums."""
-    count = pl.col("count").cast(pl.Float64)
-    # One number for a count and its CPU, of which the greatest is the busiest CPU, the lowest of equals.
-    top = pl.col("count") * CPUS + (CPUS - 1 - pl.col("cpu").cast(pl.Int64))
-    return (
-        taken.group_by("what", "begin")
-        .agg(
-            pl.col("count").sum().alias("total"),
-            pl.len().cast(pl.Int64).alias("active_cpus"),
-            top.max().alias("top"),
-            (count**2).sum().alias("squares"),
-            (count * count.log()).sum().alias("logs"),
-            # Σ rank · count over the ascending counts; those that are zero come before them.
-            (count.sort() * (pl.int_range(1, pl.len() + 1))).sum().alias("ranked"),
-        )
-        .with_columns(
-            busiest_cpu=(CPUS - 1 - pl.col("top") % CPUS).cast(pl.UInt16),
-            most=pl.col("top") // CPUS,
-            # -Σ p ln p of the shares p = count / total.
-            entropy=(pl.col("total").cast(pl.Float64).log() - pl.col("logs") / pl.col("total")).clip(0),
-        )
-    )
 
 
 def _measures() -> list[pl.Expr]:

@@ -38,13 +38,18 @@ class Packed:
         plain = [*(pl.col(column) for column in telling), *([pl.col("cpu")] if cpus else []), window]
         self.columns = plain if self._codes is None else [self._packed(window)]
 
+    @property
+    def is_one(self) -> bool:
+        """Whether it is one number."""
+        return self._codes is not None
+
     def _packed(self, window: pl.Expr) -> pl.Expr:
         code = pl.col(self._telling[0]).to_physical().cast(pl.Int64)
         cpu = pl.col("cpu").cast(pl.Int64).fill_null(NO_CPU) if self._cpus else pl.lit(0, dtype=pl.Int64)
         return ((code * self._cpu_size + cpu) * self._window_size + window - self._first).alias("packed")
 
     def unpacked(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """What was grouped, with line, cpu (null where CPUs are not told apart) and window."""
+        """What was grouped, with line, cpu (null where CPUs are not told apart) and window; not what has no line."""
         if self._codes is None:
             rows = rows.join(self._known.select(list({*self._telling, "line"})), on=self._telling)
             return rows if self._cpus else rows.with_columns(cpu=pl.lit(None, dtype=pl.UInt16))
@@ -55,7 +60,7 @@ class Packed:
         cell = packed // self._window_size
         cpu = cell % self._cpu_size
         told = pl.when(cpu < NO_CPU).then(cpu) if self._cpus else pl.lit(None)
-        rows = rows.with_columns(
+        rows = rows.filter(packed.is_not_null()).with_columns(
             code=(cell // self._cpu_size).cast(pl.UInt32),
             cpu=told.cast(pl.UInt16),
             window=packed % self._window_size + self._first,

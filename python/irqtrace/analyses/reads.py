@@ -73,9 +73,9 @@ def last_reads(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataF
 
 
 def read_windows(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid, counted: pl.DataFrame) -> pl.DataFrame:
-    """As `last_reads`, but that it is not told when these reads were: in the windows of counts there were some."""
+    """As `last_reads`, but that it is not told when these reads were: where it counted there were some."""
     untold = pl.lit(None, dtype=pl.Int64)
-    found = counted.select("group", "window").unique().with_columns(last_read=untold, b1=untold, e1=untold)
+    found = counted.select("group", "window").with_columns(last_read=untold, b1=untold, e1=untold)
     rest = _with_missing(found, flat.filter(pl.col("irq").is_null()), groups, grid)
     return rest.with_columns(last_read=untold, b1=untold, e1=untold)
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
+from irqtrace.analyses.runs import begins
+
 from .cells import line_of_cell
 from .histogram import BUCKET_BITS, bucket_of
-from .runs import begins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
-from .runs import begins
+from irqtrace.analyses.runs import begins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 
 from irqtrace.analyses.counts import EVER
+from irqtrace.analyses.runs import begins
 
 from .cells import line_of_cell
 from .ladder import Counts
-from .runs import begins
 from .seams import new_blocks
 
 if TYPE_CHECKING:
