@@ -126,6 +126,7 @@ def test_a_part_that_is_given_twice_is_refused_and_not_counted_twice(make_trace:
         {"packed.BITS": 8},
         {"shares.BITS": 8},
         {"measured.ROWS": 15},
+        {"measured.ROWS": 15, "measured.COUNTS": 40, "dense.SLICE": 7},
         {"jitter.stretches.BLOCK": 10, "jitter.stretches.BATCH": 50},
         {"jitter.packing.BITS": 20},
         {"jitter.ladder.SHORT_BITS": 10},

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from .counts import EVER, due, every_of, groups_of, lines_of
+from .dense import laid_out
 from .state import NUMBER
 
 if TYPE_CHECKING:
@@ -21,9 +21,13 @@ __all__ = ["RATES", "STAY", "Named", "measured", "named", "rate_and_bounds", "su
 RATES = ("rate", "rate_lo", "rate_hi")
 STAY = ("came", "went")
 EDGES = ("b0", "e0", "b1", "e1")
+NOT = pl.lit(value=False)
 
 ROWS = 1_000_000
 """Of measured rows in memory at a time, but for what one thing takes."""
+
+COUNTS = 32_000_000
+"""Of counts that are laid out by cell and window at a time, but for those of one thing: 8 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -85,48 +89,29 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
         windows=pl.len(), soonest=pl.col("high").min(), first_window=window.min(), last_window=window.max()
     )
     seen_first = state["ends"].select("group", came="sample", seen=pl.lit(value=True))
+    size = pl.col("last_window") - pl.col("first_window") + 1
     # So many at a time that memory holds them, and all of one thing in one frame.
     cells = (
         cells.join(of_group, on="group")
         .join(seen_first, on=["group", "came"], how="left")
         .sort("what", *cell)
-        .with_columns(frame=pl.col("windows").cum_sum() // ROWS)
-        .with_columns(pl.col("frame").first().over("what"))
+        .with_columns(frame=pl.col("windows").cum_sum() // ROWS, begins=size.cum_sum() - size)
+        .with_columns(pl.col("frame").first().over("what"), vector=pl.col("begins").first().over("what") // COUNTS)
     )
-    of_frames = counts.join(cells.select("part", "frame").unique(), on="part").partition_by(
-        "frame", as_dict=True, include_key=False
-    )
-    nothing = counts.clear()
-    del counts
     always = pl.col("seen").is_null() & pl.col("went").is_null() & (pl.col("came").fill_null(-EVER) < pl.col("soonest"))
-    for number, own in cells.partition_by("frame", maintain_order=True, as_dict=True).items() or [((), cells)]:
-        cells_ = own.select(*cell, "what", "rec", "group", *STAY)
-        counted = of_frames.pop(number, nothing)
-        if own.select(always.all()).item():
-            rows = cells_.join(spans, on="group", maintain_order="left_right").with_columns(brief=pl.lit(value=False))
-            rows = _with_counts(rows, counted, own, cell)
-        else:
-            due_ = windows.join(pieces, on=["group", "window"], how="left", maintain_order="left")
-            rows = _within_stay(cells_.join(due_, on="group", maintain_order="left_right"), state["ends"])
-            rows = _together(rows, [*cell, "what", "rec", "window", "begin"]).join(
-                counted, on=[*cell, "window"], how="left", nulls_equal=True, maintain_order="left"
-            )
-        count = pl.when(pl.col("b1").is_not_null()).then(pl.col("count").fill_null(0)).alias("count")
-        yield rows.select(*cell, "what", "rec", "window", "begin", count, *EDGES, "brief")
-
-
-def _with_counts(rows: pl.DataFrame, counts: pl.DataFrame, cells: pl.DataFrame, cell: list[str]) -> pl.DataFrame:
-    """Rows of cells that each have all windows of their group, one cell after the other, with what was counted.
-
-    Where no window is left out a count's place is known, which is faster than to look for it.
-    """
-    if not (cells["windows"] == cells["last_window"] - cells["first_window"] + 1).all():
-        return rows.join(counts, on=[*cell, "window"], how="left", nulls_equal=True, maintain_order="left")
-    start = pl.col("windows").cast(pl.Int64).cum_sum() - pl.col("windows")
-    places = counts.join(cells.select(*cell, offset=start - pl.col("first_window")), on=cell, nulls_equal=True)
-    count = np.zeros(len(rows), np.int64)
-    count[(places["offset"] + places["window"]).to_numpy()] = places["count"].to_numpy()
-    return rows.with_columns(count=count)
+    pieces_due = windows.join(pieces, on=["group", "window"], how="left", maintain_order="left")
+    for of_vector in cells.partition_by("vector", maintain_order=True) or [cells]:
+        counted, placed = laid_out(counts, of_vector, cell)
+        for own in placed.partition_by("frame", maintain_order=True) or [placed]:
+            cells_ = own.select(*cell, "what", "rec", "at", "group", *STAY)
+            if own.select(always.all()).item():
+                rows = cells_.join(spans, on="group", maintain_order="left_right").with_columns(brief=NOT)
+            else:
+                rows = _within_stay(cells_.join(pieces_due, on="group", maintain_order="left_right"), state["ends"])
+                rows = _together(rows, [*cell, "what", "rec", "at", "window", "begin"])
+            count = pl.Series("count", counted.take((rows["at"] + rows["window"]).to_numpy()))
+            known = pl.when(pl.col("b1").is_not_null()).then(count).alias("count")
+            yield rows.select(*cell, "what", "rec", "window", "begin", known, *EDGES, "brief")
 
 
 def _of_parts(state: State, names: Named) -> pl.DataFrame:
@@ -148,7 +133,7 @@ def _together(pieces: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     if not pieces.select(key).is_duplicated().any():
         return pieces
     if "brief" not in pieces.columns:
-        pieces = pieces.with_columns(brief=pl.lit(value=False))
+        pieces = pieces.with_columns(brief=NOT)
     b0, e0, b1, e1 = (pl.col(edge).filter(~pl.col("brief")) for edge in EDGES)
     edges = {"b0": e1.max() - (e1 - b0).sum(), "e0": b1.max() - (b1 - e0).sum(), "b1": b1.max(), "e1": e1.max()}
     brief = pl.col("brief").all()
