@@ -191,6 +191,7 @@ def _numbers(frame: pl.DataFrame, joint: pl.DataFrame, table: Table) -> pl.Serie
 
 
 def _renumbered(frame: pl.DataFrame, table: Table, numbers: Mapping[str, list[pl.Series]], at: int) -> pl.DataFrame:
-    return frame.with_columns(
-        numbers[column][at].gather(frame[column]).alias(column) for column in table.keys if column in numbers
-    )
+    new = {column: numbers[column][at] for column in table.keys if column in numbers}
+    # Mostly numbers are as they are to be.
+    others = {column: to for column, to in new.items() if not (to == pl.int_range(len(to), eager=True)).all()}
+    return frame.with_columns(to.gather(frame[column]).alias(column) for column, to in others.items())
