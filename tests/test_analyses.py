@@ -147,6 +147,7 @@ def test_how_much_is_worked_on_at_a_time_and_how_changes_nothing(
         "storms": lambda: irqtrace.storms(trace, "1ms", threshold=1),
         "interference": lambda: irqtrace.interference(trace, cpus=[0, 1]),
         "jitter": lambda: irqtrace.jitter(trace),
+        "jitter of parts": lambda: irqtrace.jitter([trace.slice(None, "20ms"), trace.slice("20ms", None)]),
         "report": lambda: irqtrace.report(trace).rates,
     }
     before = {name: analysis() for name, analysis in analyses.items()}

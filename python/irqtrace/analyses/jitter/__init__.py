@@ -18,6 +18,7 @@ from irqtrace.files import reading
 from . import gaps, ladder, period
 from .absences import came_back, missing_cells, present_cells, with_absences
 from .answer import answer
+from .kept import Kept
 from .ladder import Counts
 from .levels import Levels, pruned
 from .seams import runs_of
@@ -30,15 +31,13 @@ if TYPE_CHECKING:
     from irqtrace.meta import Meta
     from irqtrace.trace import Trace
 
-    from .packing import Rows
+    from .kept import GapsByCell
     from .stretches import Block, Stretch
 
 __all__ = ["finish", "jitter", "reduce"]
 
 MOST_GAPS = 20_000_000
-"""Rows of gaps that are kept for exact quantiles: about half a GB."""
-
-_NO_GAPS = pl.DataFrame(schema={"cell": pl.Int64, "gap_ns": pl.Int64, "n": pl.Int64})
+"""Rows of gaps that are kept for exact quantiles: a few hundred MB."""
 
 EDGES = ("spans", "points", "ends", "edges")
 """The tables of a state that say what is at its edges; the others are sums."""
@@ -140,7 +139,7 @@ def _of_one(trace: Trace) -> pl.DataFrame:
     return answer(tables, lines_of(trace), (), kept)
 
 
-def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tables, pl.DataFrame | None]:
+def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tables, GapsByCell | None]:
     """The tables of a trace; and of one that is to be joined with no other its gaps, if they are no more than given."""
     meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
     known, back = groups_of_lines(meta), came_back(meta)
@@ -148,7 +147,7 @@ def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tab
     edges = {name: table for name, table in empty.items() if name in EDGES}
     sums = {name: table for name, table in empty.items() if name not in EDGES}
     waiting: list[Tables] = []
-    kept = _Gaps(most_gaps or 0)
+    kept = Kept(most_gaps or 0)
     reads: dict[int, tuple[int, int]] = {}
     for stretch in stretches(trace, rows):
         first, _ = reads.get(stretch.group, (stretch.times.first, 0))
@@ -163,7 +162,7 @@ def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tab
         if seams:
             edges, added, between = _over_seams(joined(edges, *parts), known)
             edges = pruned(edges, known)
-            waiting += [added, kept.taken(between)]
+            waiting += [added, kept.of_seams(between)]
         # What is done with is not kept until the next is there.
         del parts, stretch
         # Sums are joined when there are as many new rows as old ones: each row is then joined a few times, not always.
@@ -173,45 +172,11 @@ def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tab
     return with_absences(tables | {"present": present_cells(tables)}, meta, back, reads), kept.all()
 
 
-class _Gaps:
-    """Gaps that are kept as they are while they are no more than given, and from then on by their histogram."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: list[pl.DataFrame] | None = [_NO_GAPS]
-
-    def expect(self, rows: int) -> list[Tables]:
-        """Says how many may come, and gives what is to be joined to the sums if these are too many to be kept."""
-        if self._kept is None or rows + sum(map(len, self._kept)) <= self._most:
-            return []
-        kept, self._kept = self._kept, None
-        return [{"histogram": gaps.histogram(found)} for found in kept]
-
-    def taken(self, found: pl.DataFrame) -> Tables:
-        """Keeps them, or gives their histogram."""
-        if self._kept is None:
-            return {"histogram": gaps.histogram(found)}
-        self._kept.append(found)
-        return {}
-
-    def of_rows(self, rows: Rows, found: gaps.Gaps) -> Tables:
-        """The same of gaps that are no frame yet."""
-        return (
-            self.taken(gaps.frame_of(rows, found))
-            if self._kept is not None
-            else {"histogram": gaps.histogram_of(rows, found)}
-        )
-
-    def all(self) -> pl.DataFrame | None:
-        """The gaps, if they are kept."""
-        return None if self._kept is None else pl.concat(self._kept)
-
-
 def _size(tables: Tables) -> int:
     return sum(len(table) for name, table in tables.items() if name not in EDGES)
 
 
-def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: _Gaps, *, seams: bool) -> list[Tables]:
+def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: Kept, *, seams: bool) -> list[Tables]:
     """The tables of one stretch, with its edges if there are seams to come; its gaps go to those that are kept."""
     spans = presence(meta, stretch)
     levels = Levels(stretch, spans)

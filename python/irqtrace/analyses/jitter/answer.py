@@ -12,10 +12,13 @@ from irqtrace.schema import KIND, LABEL
 
 from . import ladder, period
 from .histogram import middle_of, quantiles
+from .kept import quantiles_of
 from .tables import CODED, Tables, cells_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .kept import GapsByCell, KeptGaps
 
 __all__ = ["answer"]
 
@@ -31,11 +34,11 @@ _WHOLE, _REAL = pl.Int64(), pl.Float64()
 _ROW: dict[str, pl.DataType] = {"row": pl.UInt32()}
 
 
-def answer(tables: Tables, named: pl.DataFrame, apart: Sequence[str], gaps: pl.DataFrame | None = None) -> pl.DataFrame:
+def answer(tables: Tables, named: pl.DataFrame, apart: Sequence[str], gaps: GapsByCell | None = None) -> pl.DataFrame:
     """The frame of `jitter`.
 
-    ``named`` are the lines, ``apart`` the columns that tell machines apart, ``gaps`` (cell, gap_ns, n) all gaps where
-    they were kept.
+    ``named`` are the lines, ``apart`` the columns that tell machines apart, ``gaps`` all gaps by cell where they
+    were kept.
     """
     by = ["kind", "irq", "name", *apart, "cpu"]
     cells = cells_with(tables["cells"], named)
@@ -92,10 +95,14 @@ def _pooled(rows: pl.DataFrame, table: Table, keys: dict[str, pl.DataType]) -> p
     return of_keys.joined([own, own.clear()])
 
 
-def _quantiles(histogram: pl.DataFrame, gaps: pl.DataFrame | None, row_of: pl.DataFrame) -> pl.DataFrame:
+def _quantiles(histogram: pl.DataFrame, gaps: GapsByCell | None, row_of: pl.DataFrame) -> pl.DataFrame:
     if gaps is not None:
-        exact = quantiles(gaps.join(row_of, on="cell"), "row", "gap_ns", QUANTILES)
-        return exact.with_columns(pl.col(*QUANTILES).cast(_REAL), quantiles=pl.lit("exact"))
+        of_row: dict[int, list[KeptGaps]] = {}
+        for cell, row in row_of.select("cell", "row").iter_rows():
+            of_row.setdefault(row, []).extend(gaps.get(cell, []))
+        found = [(row, *at) for row, kept in of_row.items() if (at := quantiles_of(kept, [*QUANTILES.values()]))]
+        exact = pl.DataFrame(found, schema=_ROW | dict.fromkeys(QUANTILES, _REAL), orient="row")
+        return exact.with_columns(quantiles=pl.lit("exact"))
     merged = quantiles(histogram.join(row_of, on="cell"), "row", "bucket", QUANTILES)
     middles = [middle_of(pl.col(name)).cast(_REAL).alias(name) for name in QUANTILES]
     return merged.with_columns(*middles, quantiles=pl.lit("histogram"))

@@ -28,7 +28,6 @@ __all__ = [
     "ends",
     "ends_of_spans",
     "events",
-    "frame_of",
     "gaps_of",
     "histogram",
     "histogram_of",
@@ -109,18 +108,6 @@ def cells(rows: Rows, windows: NDArray[np.int64], gaps: Gaps) -> pl.DataFrame:
             "gap_m2": total(squares),
         }
     ).with_columns(pl.when(pl.col("gap_n") > 0).then(pl.col("gap_max_ns", "gap_mean")))
-
-
-def frame_of(rows: Rows, gaps: Gaps) -> pl.DataFrame:
-    """cell, gap_ns, n: the gaps; events that fell into one read share a row."""
-    cell, several = rows.of_each(rows.cells), gaps.steps > 0
-    return pl.DataFrame(
-        {
-            "cell": np.concatenate([cell[gaps.known], cell[several]]),
-            "gap_ns": np.concatenate([gaps.before[gaps.known], gaps.step[several]]),
-            "n": np.concatenate([np.ones(gaps.known.sum(), np.int64), gaps.steps[several]]),
-        }
-    )
 
 
 def ends(rows: Rows, placed: Placed, sample: NDArray[np.int64]) -> pl.DataFrame:
