@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from math import inf
 from pathlib import Path
 
@@ -19,8 +20,6 @@ BUILD = Path(__file__).resolve().parent.parent / "build"
 EVERY, EVERY_NS = "1s", 1_000_000_000
 CPUS = [2, 3]
 TURNS = 3
-IN_ONE_TURN = ("jitter",)
-"""What takes minutes."""
 
 NAMES = ("rates", "imbalance", "jitter", "storms", "interference", "compare")
 BESIDE_PANDAS = ("rates", "imbalance")
@@ -43,9 +42,8 @@ def main(rows: int, few_rows: int) -> None:
     by_hand = {what: [measured(who, what, many, f"{who}_{what}") for who in ("ours", "hand")] for what in NAMES}
     for path in (many, few):
         Path(path).read_bytes()  # from here on it is in the kernel's cache
-    in_turns(TURNS, *beside_pandas, *(run for what in NAMES if what not in IN_ONE_TURN for run in by_hand[what]))
-    in_turns(1, *(run for what in IN_ONE_TURN for run in by_hand[what]))
-    print(f"# {rows:,} rows beside Polars by hand, {few_rows:,} beside pandas; {TURNS} turns, 1 of {IN_ONE_TURN}")
+    in_turns(TURNS, *beside_pandas, *chain.from_iterable(by_hand.values()))
+    print(f"# {rows:,} rows beside Polars by hand, {few_rows:,} beside pandas; {TURNS} turns")
     for name, values in results.items():
         report(f"{name}_time", "s", [took for took, _ in values])
         report(f"{name}_memory", "GiB", [peak for _, peak in values])

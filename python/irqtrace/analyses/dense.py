@@ -32,13 +32,14 @@ def laid_out(counts: pl.DataFrame, cells: pl.DataFrame, cell: Sequence[str]) -> 
     cpus = 1 + max((int(frame["cpu"].max() or 0) for frame in (counts, cells)), default=0) if "cpu" in cell else 0  # type: ignore[arg-type] # of a column of integers
     no_cpu = pl.lit(cpus) if "cpu" not in cell else pl.col("cpu").cast(pl.Int64).fill_null(cpus)
     place = pl.col("part").cast(pl.Int64) * (cpus + 1) + no_cpu
-    numbers, own = (frame.select(place).to_series() for frame in (counts, cells))
-    at = np.full(1 + max(int(series.max() or 0) for series in (numbers, own)), -EVER)  # type: ignore[arg-type] # the same
-    at[own.to_numpy()] = cells["at"].to_numpy()
-    for begin in range(0, len(counts), SLICE):
-        rows = counts.slice(begin, SLICE)
-        places = at.take(numbers.slice(begin, SLICE).to_numpy())
+    parts = max(int(frame["part"].max() or 0) for frame in (counts, cells))  # type: ignore[arg-type] # the same
+    at = np.full((parts + 1) * (cpus + 1), -EVER)
+    at[cells.select(place).to_series().to_numpy()] = cells["at"].to_numpy()
+    for rows in counts.iter_slices(SLICE):
+        places, count = at.take(rows.select(place).to_series().to_numpy()), rows["count"].to_numpy()
         places += rows["window"].to_numpy()
         known = places >= 0
-        vector[places[known]] = rows["count"].to_numpy()[known]
+        if not known.all():
+            places, count = places[known], count[known]
+        vector[places] = count
     return vector, cells
