@@ -19,6 +19,7 @@ import irqtrace
 from counted import counted_trace
 from irqtrace.analyses import jitter
 from irqtrace.analyses.jitter import histogram
+from irqtrace.analyses.jitter.packing import Packing
 from irqtrace.analyses.state import merge
 from irqtrace.analyses.stored import read_state, write_state
 from irqtrace.frames import flat_types
@@ -157,6 +158,13 @@ def test_what_the_first_read_of_all_saw_is_counted_but_nobody_knows_when_it_came
     first, gone = irqtrace.jitter(in_memory(MadeTrace(MS, {("irq", "proc"): 1}, lines, reads))).iter_rows(named=True)
     assert [first[name] for name in ("events", "gaps", "resolved_share", "max_ns")] == [5, 1, 1.0, 5 * MS]
     assert [gone[name] for name in ("events", "gaps", "resolved_share", "max_ns")] == [2, 0, None, None]
+
+
+def test_samples_too_far_apart_to_be_numbered_are_refused_and_not_confused() -> None:
+    with pytest.raises(ValueError, match="samples 0 and 4,611,686,018,427,387,904 are too far apart"):
+        Packing.of(40, 1151, (0, 1 << 62), 1)
+    assert Packing.of(40, 1151, (0, 1 << 40), 1).delta_bits == 1
+    assert Packing.of(40, 1151, (0, 1 << 40), 1 << 30).delta_bits == 0
 
 
 # What needs no resolving

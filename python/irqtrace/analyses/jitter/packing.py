@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Packing", "Rows", "SortedRows"]
 
-BITS = 63
+INT_BITS = BITS = 63
+"""Of a whole number above zero; and of those that are used."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,19 @@ class Packing:
 
     @classmethod
     def of(cls, lines: int, most_cpu: int, samples: tuple[int, int], most_delta: int) -> Packing:
-        """That for so many lines, the greatest CPU, first and last sample, and the greatest growth."""
+        """That for so many lines, the greatest CPU, first and last sample, and the greatest growth.
+
+        Raises:
+            ValueError: if the samples are so far apart that a row is no whole number.
+        """
         first, last = samples
         # What has no CPU is one above them.
         cpu_bits, sample_bits = (most_cpu + 1).bit_length(), max(last - first, 1).bit_length()
         delta_bits = max(most_delta, 1).bit_length()
-        if (lines - 1).bit_length() + cpu_bits + sample_bits + delta_bits > BITS:
+        key_bits = (lines - 1).bit_length() + cpu_bits + sample_bits
+        if key_bits > INT_BITS:
+            raise ValueError(f"samples {first:,} and {last:,} are too far apart for one trace: is there a wrong one?")
+        if key_bits + delta_bits > BITS:
             delta_bits = 0
         return cls(cpu_bits, sample_bits, delta_bits, first)
 
