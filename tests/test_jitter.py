@@ -145,7 +145,7 @@ def test_no_gap_reaches_over_an_absence() -> None:
     assert row["max_ns"] == 5 * MS
     assert row["fano"] is None
     # Also where a part begins with the read that saw it again, and had nothing of it.
-    for edges in ([11], [14], [20], [20, 22], [10, 20, 21], [14, 19, 25]):
+    for edges in ([11], [14], [20], [20, 22], [10, 20, 21], [11, 21], [14, 19, 25]):
         bounds = [None, *(f"{edge}ms" for edge in edges), None]
         parts = [whole.slice(begin, end) for begin, end in pairwise(bounds)]
         assert_same(jitter.finish(merge(map(jitter.reduce, parts))), jitter.finish(jitter.reduce(whole)))
@@ -158,6 +158,17 @@ def test_what_the_first_read_of_all_saw_is_counted_but_nobody_knows_when_it_came
     first, gone = irqtrace.jitter(in_memory(MadeTrace(MS, {("irq", "proc"): 1}, lines, reads))).iter_rows(named=True)
     assert [first[name] for name in ("events", "gaps", "resolved_share", "max_ns")] == [5, 1, 1.0, 5 * MS]
     assert [gone[name] for name in ("events", "gaps", "resolved_share", "max_ns")] == [2, 0, None, None]
+
+
+@pytest.mark.parametrize("bits", [19, 20, 21, 22, 23])
+def test_no_line_is_lost_however_many_bits_a_row_takes(bits: int) -> None:
+    lines = [MadeLine(0, "arch", "LOC", "Local timer interrupts"), MadeLine(1, "arch", "ERR", "ERR")]
+    grown: dict[int, dict[Cell, int]] = {
+        0: {(0, 0): 0, (1, None): 0}, 5: {(0, 0): 1 << 39, (1, None): 4}, (1 << bits) - 1: {(0, 0): 1}
+    }  # fmt: skip
+    reads = [MadeRead("arch", "proc", at, at * MS, 9_000, deltas) for at, deltas in grown.items()]
+    rows = irqtrace.jitter(in_memory(MadeTrace(MS, {("arch", "proc"): 1}, lines, reads)))
+    assert rows.select("irq", "events").rows() == [("LOC", (1 << 39) + 1), ("ERR", 4)]
 
 
 def test_samples_too_far_apart_to_be_numbered_are_refused_and_not_confused() -> None:

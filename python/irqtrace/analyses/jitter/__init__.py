@@ -208,8 +208,8 @@ def _measured(stretch: Stretch, meta: Meta, returns: pl.DataFrame, kept: Kept, *
         parts = list(threads.map(of_block, stretch.blocks(reaches)))
     found = {name: [part[name] for part, _ in parts if name in part] for name in CODED}
     together = {name: pl.concat(frames) for name, frames in found.items() if frames}
-    if "ends" in together:
-        together["ends"] = gaps.ends_of_spans(together["ends"], spans, returns)
+    # Where nothing grew, it is told all the same which cells were away.
+    together["ends"] = gaps.ends_of_spans(together.get("ends", gaps.NO_ENDS), spans, returns)
     spans = spans.select("line", "base", "last", times=1)
     return [{"spans": spans, **levels.of_stretch(), **together}, *(early for _, early in parts)]
 

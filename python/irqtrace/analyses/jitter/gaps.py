@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .packing import Rows
 
 __all__ = [
+    "NO_ENDS",
     "cells",
     "ends",
     "ends_of_spans",
@@ -122,6 +123,9 @@ def ends(rows: Rows, placed: Placed, sample: NDArray[np.int64]) -> pl.DataFrame:
             "last": sample[rows.read[last]],
         }
     )
+
+
+NO_ENDS = pl.DataFrame(schema=dict.fromkeys(("cell", "first_ns", "last_ns", "first", "last"), pl.Int64()))
 
 
 def ends_of_spans(ends: pl.DataFrame, spans: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Packing", "Rows", "SortedRows"]
 
-INT_BITS = BITS = 63
-"""Of a whole number above zero; and of those that are used."""
+INT_BITS = BITS = 62
+"""Of the numbers at most, and of those that are used: what comes after the last cell has one more."""
 
 
 @dataclass(frozen=True)
