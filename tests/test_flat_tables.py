@@ -49,6 +49,18 @@ def test_the_order_of_rows_changes_nothing(make_trace: Callable[..., Trace]) -> 
         assert_frame_equal(left, right, categorical_as_str=True)
 
 
+@pytest.mark.parametrize("analysis", [irqtrace.rates, irqtrace.imbalance])
+def test_where_samples_are_counted_from_changes_nothing(
+    make_trace: Callable[..., Trace], analysis: Callable[..., pl.DataFrame]
+) -> None:
+    frame = make_trace(small_trace(samples=100)).frame()
+    for by in (-20, -2_000, 10**9):
+        other = frame.with_columns(pl.col("sample") + by)
+        for every in ("1ms", "4ms", "20ms"):
+            # Where windows begin is told to 10 µs.
+            assert_frame_equal(analysis(other, every).drop("time"), analysis(frame, every).drop("time"))
+
+
 def test_machines_are_told_apart_where_there_are_several() -> None:
     first, second = of_machine(small_trace(1), "one"), of_machine(small_trace(2), "two")
     both = irqtrace.rates(pl.concat([first, second]), "10ms")
@@ -241,6 +253,17 @@ def test_a_value_that_cannot_be_is_refused_by_its_column(
             with pytest.raises(ValueError, match=f"column '{column}' of a flat table holds {says}") as error:
                 analysis(table)
             assert type(error.value) is ValueError
+
+
+def test_times_that_do_not_grow_with_the_samples_are_refused(make_trace: Callable[..., Trace]) -> None:
+    frame = make_trace(small_trace(samples=100)).frame()
+    time = pl.col("time").dt.epoch("ns")
+    turned = frame.with_columns(
+        time=pl.when(pl.col("sample").is_between(20, 30)).then(time - 15 * MS).otherwise(time).cast(pl.Int64)
+    )
+    for source in (turned, turned.lazy(), turned.sample(fraction=1, shuffle=True, seed=1)):
+        with pytest.raises(ValueError, match="column 'time' of a flat table holds instants that grow with 'sample'"):
+            irqtrace.jitter(source)
 
 
 @pytest.mark.parametrize("column", ["sample", "time", "read_ns", "kind", "engine", "delta", "irq", "name"])

@@ -171,6 +171,20 @@ def test_no_line_is_lost_however_many_bits_a_row_takes(bits: int) -> None:
     assert rows.select("irq", "events").rows() == [("LOC", (1 << 39) + 1), ("ERR", 4)]
 
 
+def test_sums_of_many_events_in_a_long_time_do_not_overflow() -> None:
+    line, minute = MadeLine(0, "arch", "LOC", "Local timer interrupts"), 60_000 * MS
+    reads = [
+        MadeRead("arch", "proc", at, at * minute + 20_000, 50_000, {(0, 0): 100_000_000 if at else 0})
+        for at in range(2_900)
+    ]
+    row = irqtrace.jitter(in_memory(MadeTrace(minute, {("arch", "proc"): 1}, [line], reads))).row(0, named=True)
+    assert row["events"] == 2_899 * 100_000_000
+    assert row["resolution_ns"] == pytest.approx(minute + 50_000)
+    assert [row[name] for name in ("verdict", "std_ns", "p50_ns", "period_ns")] == [
+        "cannot tell at this interval", None, None, None
+    ]  # fmt: skip
+
+
 def test_samples_too_far_apart_to_be_numbered_are_refused_and_not_confused() -> None:
     with pytest.raises(ValueError, match="samples 0 and 4,611,686,018,427,387,904 are too far apart"):
         Packing.of(40, 1151, (0, 1 << 62), 1)

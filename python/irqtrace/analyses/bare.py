@@ -140,6 +140,7 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
             first=pl.col("sample").first(),
             last=pl.col("sample").last(),
             step=pl.col("sample").diff().min(),
+            back=pl.col("sample").filter(pl.col("time").diff().dt.total_nanoseconds() < 0).first(),
             reads=pl.len(),
             begin=pl.col("time").first().dt.epoch("ns"),
             end=pl.col("time").last().dt.epoch("ns"),
@@ -152,6 +153,11 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
     first = int(reads["first"].min() or 0) if len(reads) else 0  # type: ignore[arg-type]
     interval_ns, t0_ns = _grid(reads)
     _check_grid(flat, reads, interval_ns)
+    for kind, sample in reads.select("kind", "back").drop_nulls().iter_rows():
+        raise ValueError(
+            f"column 'time' of a flat table holds instants that grow with 'sample', "
+            f"and that of sample {sample} of {kind} is before the one before it"
+        )
     flat = _from_first_read(flat, reads)
     meta: Meta = {
         "schema": 1,

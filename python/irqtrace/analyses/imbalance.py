@@ -104,6 +104,9 @@ def finish(state: State, by: By = "irq") -> pl.DataFrame:
         "count",
         at=of_windows.gather(taken["line"]) + pl.col("window") * ((every_of(state) or 0) // unit),
     )
+    # Windows are numbered from the grid's point 0, which may lie behind them.
+    first: int = taken["at"].min() or 0  # type: ignore[assignment] # of a column of integers
+    since, taken = since + first * unit, taken.with_columns(pl.col("at") - first)
     if names.whats.height < state["lines"].height:
         taken = taken.group_by("what", "at", "cpu").agg(pl.col("count").sum())
     begin = since + pl.col("at") * unit

@@ -101,7 +101,7 @@ def cells(rows: Rows, windows: NDArray[np.int64], gaps: Gaps) -> pl.DataFrame:
             "events": events,
             "alone": total(delta == 1),
             "timed": events,
-            "width_ns": total(width * delta),
+            "width_ns": total(width.astype(np.float64) * delta),
             "width_max_ns": np.maximum.reduceat(width, starts),
             "gap_max_ns": np.maximum.reduceat(np.maximum(before, step), starts),
             "gap_n": n,

@@ -100,7 +100,7 @@ MIN_SIGMAS = 6.0
 BATCH = 128
 """Segments that are transformed at once: as many as a core keeps near (1 MiB)."""
 
-Spectra = dict[int, tuple[int, int, int, "NDArray[np.float64]"]]
+Spectra = dict[int, tuple[int, int, float, "NDArray[np.float64]"]]
 """By level: segments, their events, the squares of these, and the sum of the power from bin LOWEST - AROUND on."""
 
 HANN = np.hanning(LENGTH + 1)[:-1].astype(np.float32)
@@ -128,7 +128,10 @@ def segments_of(level: int, counts: Counts, low: int, high: int) -> tuple[pl.Dat
     of_cell = begins(cells)
     owners, segments = cells[of_cell], np.diff(np.append(of_cell, len(cells)))
     power = _power(counts, lengths, segments, OVERTONES if level else HIGHEST)
-    sums = [np.add.reduceat(values, of_cell) if len(of_cell) else events for values in (events, events**2)]
+    sums = [
+        np.add.reduceat(values, of_cell) if len(of_cell) else values
+        for values in (events, events.astype(np.float64) ** 2)
+    ]
     about = {"segments": segments, "events": sums[0], "squares": sums[1]}
     bins = LOWEST - AROUND + np.arange(power.shape[1])
     spectrum = {"bin": np.tile(bins, len(owners)), "power": power.ravel()}
@@ -319,7 +322,7 @@ def _lines_of(spectra: Spectra) -> Lines:
     return lines.where(np.argsort(lines.frequency, kind="stable"))
 
 
-def _lines(level: int, segments: int, squares: int, power: NDArray[np.float64], *, top: bool) -> Lines:
+def _lines(level: int, segments: int, squares: float, power: NDArray[np.float64], *, top: bool) -> Lines:
     first = (DEEPEST if top else LOWEST) - (LOWEST - AROUND)
     inner = power[first:-AROUND]
     above = (inner >= power[first - 1 : -AROUND - 1]) & (inner >= power[first + 1 : len(power) - AROUND + 1])

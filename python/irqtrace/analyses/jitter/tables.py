@@ -46,7 +46,8 @@ def _tables(cell: Mapping[str, pl.DataType]) -> dict[str, Table]:
                 "events": (_WHOLE, "sum"),
                 "alone": (_WHOLE, "sum"),
                 "timed": (_WHOLE, "sum"),
-                "width_ns": (_WHOLE, "sum"),
+                # Of many events in a long time 64 bits are not enough.
+                "width_ns": (_REAL, "sum"),
                 "width_max_ns": (_WHOLE, "max"),
                 "gap_max_ns": (_WHOLE, "max"),
                 "away": (_WHOLE, "max"),
@@ -60,7 +61,7 @@ def _tables(cell: Mapping[str, pl.DataType]) -> dict[str, Table]:
         "edges": Table({**cell, "level": _WHOLE, "window": _WHOLE}, {"count": (_WHOLE, "sum")}),
         "segments": Table(
             {**cell, "level": _WHOLE},
-            {"segments": (_WHOLE, "sum"), "events": (_WHOLE, "sum"), "squares": (_WHOLE, "sum")},
+            {"segments": (_WHOLE, "sum"), "events": (_WHOLE, "sum"), "squares": (_REAL, "sum")},
         ),
         "spectrum": Table({**cell, "level": _WHOLE, "bin": _WHOLE}, {"power": (_REAL, "sum")}),
     }
