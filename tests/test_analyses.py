@@ -124,7 +124,7 @@ def test_a_part_that_is_given_twice_is_refused_and_not_counted_twice(make_trace:
     [
         {"counting.MANY": 20, "counting.FEW": 10, "counting.ROWS": 5},
         {"packed.BITS": 8},
-        {"shares.BITS": 8},
+        {"runs.BITS": 8},
         {"measured.ROWS": 15},
         {"measured.ROWS": 15, "measured.COUNTS": 40, "dense.SLICE": 7},
         {"jitter.stretches.BLOCK": 10, "jitter.stretches.BATCH": 50},
@@ -132,7 +132,6 @@ def test_a_part_that_is_given_twice_is_refused_and_not_counted_twice(make_trace:
         {"jitter.ladder.SHORT_BITS": 10},
         # Rows that do not fit into one number make several stretches of a trace that would be one.
         {"jitter.packing.BITS": 10, "jitter.ROWS": 400, "jitter.stretches.BATCH": 20},
-        {"jitter.histogram.INT_BITS": 10},
         {"report.HELD": 0},
     ],
     ids="-".join,

@@ -86,17 +86,17 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
     )
     window = pl.col("window")
     of_group = spans.group_by("group").agg(
-        windows=pl.len(), soonest=pl.col("high").min(), first_window=window.min(), last_window=window.max()
+        windows=pl.len(), soonest=pl.col("high").min(), first_window=window.min(), size=window.max() - window.min() + 1
     )
     seen_first = state["ends"].select("group", came="sample", seen=pl.lit(value=True))
-    size = pl.col("last_window") - pl.col("first_window") + 1
+    before = pl.col("size").cum_sum() - pl.col("size")
     # So many at a time that memory holds them, and all of one thing in one frame.
     cells = (
         cells.join(of_group, on="group")
         .join(seen_first, on=["group", "came"], how="left")
         .sort("what", *cell)
-        .with_columns(frame=pl.col("windows").cum_sum() // ROWS, begins=size.cum_sum() - size)
-        .with_columns(pl.col("frame").first().over("what"), vector=pl.col("begins").first().over("what") // COUNTS)
+        .with_columns(frame=pl.col("windows").cum_sum() // ROWS, vector=before // COUNTS)
+        .with_columns(pl.col("frame", "vector").first().over("what"))
     )
     always = pl.col("seen").is_null() & pl.col("went").is_null() & (pl.col("came").fill_null(-EVER) < pl.col("soonest"))
     pieces_due = windows.join(pieces, on=["group", "window"], how="left", maintain_order="left")

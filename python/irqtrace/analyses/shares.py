@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from .runs import begins
+from .runs import runs, sorted_together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["shares"]
-
-BITS = 63
 
 
 def shares(taken: pl.DataFrame) -> pl.DataFrame:
@@ -26,11 +24,12 @@ def shares(taken: pl.DataFrame) -> pl.DataFrame:
     """
     if taken.is_empty():
         return pl.DataFrame(schema={"what": taken.schema["what"], **_OF_NONE})
-    columns = [taken[column].cast(pl.Int64).to_numpy() for column in ("what", "at", "count", "cpu")]
-    rows = _packed(*columns) or _sorted(*columns)
-    starts, count = rows.starts, rows.counts
-    last = np.append(starts[1:], len(count)) - 1
-    lengths = last - starts + 1
+    what, at, count, cpu = (taken[column].cast(pl.Int64).to_numpy() for column in ("what", "at", "count", "cpu"))
+    most_cpu = cpu.max()
+    # Of CPUs with equal counts the lowest comes last.
+    what, at, count, others = sorted_together(what, at, count, most_cpu - cpu)
+    starts, lengths = runs(what, at)
+    last = starts + lengths - 1
     real = count.astype(np.float64)
 
     def total_of(weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -43,11 +42,11 @@ def shares(taken: pl.DataFrame) -> pl.DataFrame:
     rank -= np.repeat(starts, lengths)
     return pl.DataFrame(
         {
-            "what": rows.what,
-            "at": rows.at,
+            "what": what[starts],
+            "at": at[starts],
             "total": total,
             "active_cpus": lengths,
-            "busiest_cpu": rows.cpu,
+            "busiest_cpu": most_cpu - others[last],
             "most": count[last],
             "squares": total_of(real.copy()),
             "ranked": total_of(rank),
@@ -67,43 +66,3 @@ _OF_NONE: dict[str, pl.DataType] = {
     "ranked": pl.Float64(),
     "entropy": pl.Float64(),
 }
-
-
-class _Rows(NamedTuple):
-    """Counts by what and at, and then by how many."""
-
-    counts: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    """Where another what or at begins; of each of these the following."""
-    what: NDArray[np.int64]
-    at: NDArray[np.int64]
-    cpu: NDArray[np.int64]
-    """The lowest of those with the greatest count."""
-
-
-def _sorted(what: NDArray[np.int64], at: NDArray[np.int64], count: NDArray[np.int64], cpu: NDArray[np.int64]) -> _Rows:
-    order = np.lexsort((-cpu, count, at, what))
-    what, at, count, cpu = what[order], at[order], count[order], cpu[order]
-    starts = np.union1d(begins(what), begins(at))
-    return _Rows(count, starts, what[starts], at[starts], cpu[np.append(starts[1:], len(cpu)) - 1])
-
-
-def _packed(
-    what: NDArray[np.int64], at: NDArray[np.int64], count: NDArray[np.int64], cpu: NDArray[np.int64]
-) -> _Rows | None:
-    """The same by one number, which is sorted many times faster than four; None if they do not fit into one."""
-    at_bits, count_bits, cpu_bits = (int(column.max(initial=0)).bit_length() for column in (at, count, cpu))
-    if int(what.max(initial=0)).bit_length() + at_bits + count_bits + cpu_bits > BITS:
-        return None
-    most_cpu = (1 << cpu_bits) - 1
-    key = what << at_bits
-    for column, bits in ((at, 0), (count, count_bits), (most_cpu - cpu, cpu_bits)):
-        key <<= bits
-        key |= column
-    key.sort()
-    starts = begins(key >> (count_bits + cpu_bits))
-    group = key[starts] >> (count_bits + cpu_bits)
-    busiest = most_cpu - (key[np.append(starts[1:], len(key)) - 1] & most_cpu)
-    key >>= cpu_bits
-    key &= (1 << count_bits) - 1
-    return _Rows(key, starts, group >> at_bits, group & ((1 << at_bits) - 1), busiest)

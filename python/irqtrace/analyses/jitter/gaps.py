@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
-from irqtrace.analyses.runs import begins
+from irqtrace.analyses.runs import runs
 
 from .cells import line_of_cell
 from .histogram import BUCKET_BITS, bucket_of
@@ -172,8 +172,7 @@ def histogram_of(rows: Rows, gaps: Gaps) -> pl.DataFrame:
     single = _key(cell[gaps.known], gaps.before[gaps.known])
     # Most have no other in their row: sorted, they are counted faster.
     single.sort()
-    starts = begins(single)
-    n = np.diff(np.append(starts, len(single)))
+    starts, n = runs(single)
     of_steps = _key(cell[several], gaps.step[several])
     return _histogram(np.concatenate([single[starts], of_steps]), np.concatenate([n, gaps.steps[several]]))
 

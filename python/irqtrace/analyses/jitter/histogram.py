@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
-from irqtrace.analyses.runs import begins
+from irqtrace.analyses.runs import runs, sorted_together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +22,6 @@ BITS = 7
 
 BUCKET_BITS = 13
 """Of a bucket's number."""
-
-INT_BITS = 63
 
 MANTISSA_BITS, EXPONENT = 52, 1023
 """Of a float: of which its exponent is above the true one by so much."""
@@ -57,24 +55,12 @@ def quantiles(values: pl.DataFrame, key: str, value: str, shares: dict[str, floa
     """Quantiles by nearest rank of values (whole numbers from 0 on) that occurred ``n`` times: a row per key."""
     if values.is_empty():
         return values.select(key, **dict.fromkeys(shares, value))
-    keys, found, n = _by_key_and_value(*(values[column].cast(pl.Int64).to_numpy() for column in (key, value, "n")))
+    columns = (values[column].cast(pl.Int64).to_numpy() for column in (key, value, "n"))
+    keys, found, n = sorted_together(*columns)
     upto = np.cumsum(n)
-    starts = begins(keys)
+    starts, lengths = runs(keys)
     before = np.append(0, upto)[starts]
-    total = upto[np.append(starts[1:], len(upto)) - 1] - before
+    total = upto[starts + lengths - 1] - before
     ranks = {name: before + np.ceil(share * total).astype(np.int64) for name, share in shares.items()}
     at = {name: found[np.searchsorted(upto, rank)] for name, rank in ranks.items()}
     return pl.DataFrame({key: keys[starts], **at})
-
-
-def _by_key_and_value(
-    keys: NDArray[np.int64], values: NDArray[np.int64], n: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    bits, n_bits = (int(of.max()).bit_length() for of in (values, n))
-    if int(keys.max()).bit_length() + bits + n_bits > INT_BITS:
-        order = np.lexsort((values, keys))
-        return keys[order], values[order], n[order]
-    # One number is sorted many times faster than two.
-    packed = (((keys << bits) | values) << n_bits) | n
-    packed.sort()
-    return packed >> (bits + n_bits), (packed >> n_bits) & ((1 << bits) - 1), packed & ((1 << n_bits) - 1)

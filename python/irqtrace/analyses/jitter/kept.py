@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
+from irqtrace.analyses.runs import sorted_together
+
 from . import gaps
 
 if TYPE_CHECKING:
@@ -46,9 +48,8 @@ class Kept:
         if self._of_cell is None or self._rows <= self._most:
             return []
         kept, self._of_cell = self._of_cell, None
-        return [
-            {"histogram": gaps.histogram(_frame(cell, found))} for cell, of_cell in kept.items() for found in of_cell
-        ]
+        frames = [_frame(cell, found) for cell, of_cell in kept.items() for found in of_cell]
+        return [{"histogram": gaps.histogram(pl.concat(frames))}] if frames else []
 
     def of_rows(self, rows: Rows, found: gaps.Gaps) -> Tables:
         """Keeps the gaps of some cells, or gives their histogram."""
@@ -93,16 +94,14 @@ def _frame(cell: int, found: KeptGaps) -> pl.DataFrame:
 
 def quantiles_of(kept: Sequence[KeptGaps], shares: Sequence[float]) -> list[int] | None:
     """Quantiles by nearest rank; None if there is no gap."""
-    if not any(len(found.single) + len(found.n) for found in kept):
+    values = np.concatenate([np.empty(0, np.int64), *(own for found in kept for own in (found.single, found.several))])
+    if not len(values):
         return None
-    if len(kept) == 1 and not len(kept[0].n):
-        values = kept[0].single
-        upto = np.arange(1, len(values) + 1)
-    else:
-        values = np.concatenate([own for found in kept for own in (found.single, found.several)])
-        n = np.concatenate([own for found in kept for own in (np.ones(len(found.single), np.int64), found.n)])
-        order = np.argsort(values)
-        values, upto = values[order], np.cumsum(n[order])
+    n = np.concatenate([own for found in kept for own in (np.ones(len(found.single), np.int64), found.n)])
+    # The single gaps of one cell are sorted already.
+    if len(kept) > 1 or len(kept[0].n):
+        values, n = sorted_together(values, n)
+    upto = np.cumsum(n)
     ranks = np.ceil(np.array(shares) * upto[-1]).astype(np.int64)
     found_at: list[int] = values[upto.searchsorted(ranks)].tolist()
     return found_at

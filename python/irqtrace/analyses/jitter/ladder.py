@@ -44,6 +44,7 @@ LEFT, OWN, RIGHT = 1, 2, 4
 """The window before one, itself, and the one after it."""
 
 SHORT_BITS = 31
+"""Of a key that has 4 bytes."""
 
 SIZES = [(level, 1 << level) for level in range(LEVELS)]
 
@@ -142,7 +143,6 @@ class Ladder:
 
     def __init__(self, read: NDArray[np.bool_], low: int) -> None:
         """Takes whether each point was read."""
-        self._low = low
         self._of_level: list[tuple[int, NDArray[np.bool_]]] = []
         for level in range(LEVELS):
             size = 1 << level

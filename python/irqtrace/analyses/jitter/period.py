@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from irqtrace.analyses.counts import EVER
-from irqtrace.analyses.runs import begins
+from irqtrace.analyses.runs import runs
 
 from .cells import line_of_cell
 from .ladder import Counts
@@ -115,8 +115,7 @@ def segments_of(level: int, counts: Counts, low: int, high: int) -> tuple[pl.Dat
     cell, level, segments, events, squares; and cell, level, bin, power.
     """
     segment = counts.key >> LENGTH_BITS
-    starts = begins(segment)
-    lengths = np.diff(np.append(starts, len(segment)))
+    starts, lengths = runs(segment)
     events = np.add.reduceat(counts.count, starts) if len(starts) else np.empty(0)
     first = counts.where(starts)
     at, size = first.window >> LENGTH_BITS, LENGTH << level
@@ -125,8 +124,8 @@ def segments_of(level: int, counts: Counts, low: int, high: int) -> tuple[pl.Dat
     cells, events = first.cell[own], events[own].astype(np.int64)
     if not own.all():
         counts, lengths = counts.where(np.repeat(own, lengths)), lengths[own]
-    of_cell = begins(cells)
-    owners, segments = cells[of_cell], np.diff(np.append(of_cell, len(cells)))
+    of_cell, segments = runs(cells)
+    owners = cells[of_cell]
     power = _power(counts, lengths, segments, OVERTONES if level else HIGHEST)
     sums = [
         np.add.reduceat(values, of_cell) if len(of_cell) else values
@@ -158,14 +157,13 @@ def _power(
     power = np.zeros((len(segments), 2 * (high - low)))
     ends = np.cumsum(segments)
     dense = np.empty((BATCH, LENGTH), np.float32)
-    transformed = np.empty((BATCH, LENGTH // 2 + 1), np.complex64)
     for begin in range(0, len(lengths), BATCH):
         after = min(begin + BATCH, len(lengths))
         rows = slice(bounds[begin], bounds[after])
         dense.fill(0)
         dense.ravel()[place[rows] - begin * LENGTH] = weighted[rows]
-        np.fft.rfft(dense[: after - begin], axis=1, out=transformed[: after - begin])  # type: ignore[arg-type] # its stubs know no float32
-        parts = transformed[: after - begin, low:high].view(np.float32).astype(np.float64)
+        transformed = np.fft.rfft(dense[: after - begin], axis=1)[:, low:high]
+        parts = transformed.view(np.float32).astype(np.float64)
         first, last = np.searchsorted(ends, [begin, after - 1], side="right")
         for cell in range(first, last + 1):
             own = parts[max(ends[cell] - segments[cell] - begin, 0) : ends[cell] - begin]

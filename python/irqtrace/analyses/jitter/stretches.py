@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from irqtrace.analyses.state import NUMBER
-from irqtrace.frames import GROUP, lines, with_line
+from irqtrace.frames import GROUP, first_of_each_read, lines, with_line
 from irqtrace.schema import ENGINE, KIND
 
 from .cells import CPUS
@@ -42,8 +42,6 @@ PARTS = 1 << 12
 
 BLOCK = 500_000
 """Rows of a block, or those of a cell if these are more."""
-
-_READ = ["sample", *GROUP]
 
 
 @dataclass(frozen=True)
@@ -207,13 +205,15 @@ def _reads(flat: pl.LazyFrame, meta: Meta) -> pl.DataFrame:
         orient="row",
     )
     begin = pl.col("time").dt.epoch("ns")
-    wanted = flat.select(*_READ, begin=begin, end=begin + pl.col("read_ns").cast(pl.Int64))
+    wanted = flat.select("sample", *GROUP, begin=begin, end=begin + pl.col("read_ns").cast(pl.Int64))
     batches: Any = wanted.collect_batches(chunk_size=BATCH, maintain_order=True, engine="streaming")
-    changes = pl.any_horizontal(pl.col(column).ne_missing(pl.col(column).shift()) for column in _READ)
-    found = [batch.filter(changes).join(groups, on=GROUP, maintain_order="left") for batch in batches]
-    # What goes on from one batch to the next is there twice.
-    reads: pl.DataFrame = pl.concat([wanted.head(0).collect().join(groups, on=GROUP), *found])
-    return reads.filter(changes).select("group", "sample", "begin", "end")
+    # Copied, as they would hold the whole batch.
+    found = [first_of_each_read(batch.lazy()).collect().rechunk() for batch in batches]
+    # A read that goes on from one batch to the next is there twice.
+    reads = first_of_each_read(pl.concat([wanted.head(0).collect(), *found]).lazy())
+    return (
+        reads.join(groups.lazy(), on=GROUP, maintain_order="left").select("group", "sample", "begin", "end").collect()
+    )
 
 
 def presence(meta: Meta, stretch: Stretch) -> pl.DataFrame:
