@@ -8,14 +8,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from irqtrace.frames import flat_types
+from irqtrace.meta import parse_meta
 from irqtrace.schema import FLAT_ARROW
+from irqtrace.trace import flat_trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from irqtrace import Trace
 
 KIND_ORDER = ("irq", "arch", "softirq")
 T0_NS = 1_700_000_000_000_000_000
@@ -167,6 +173,11 @@ class MadeTrace:
         due = len(range(0, last + 1, every))
         missed = max(due - len(samples), 0)
         return {"kind": group[0], "engine": group[1], "every": every, "reads": len(samples), "missed": missed}
+
+
+def in_memory(made: MadeTrace) -> Trace:
+    """The trace without a file."""
+    return flat_trace(flat_types(pl.DataFrame(made.table()).lazy()), parse_meta(json.dumps(made.meta()), "made"))
 
 
 def small_trace(seed: int = 1, samples: int = 40, missed: float = 0.1) -> MadeTrace:

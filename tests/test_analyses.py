@@ -93,7 +93,7 @@ def test_a_file_of_which_the_pages_are_damaged_is_named_too_and_the_others_are_d
         ALL[name](bad)
 
 
-@pytest.mark.parametrize("source", [None, 5, object()])
+@pytest.mark.parametrize("source", [None, 5, object(), {"trace": "t.parquet"}])
 def test_what_is_no_source_is_refused_with_what_would_be(source: Any) -> None:  # noqa: ANN401
     with pytest.raises(TypeError, match="a Trace, the path of a trace file, a folder"):
         irqtrace.rates(source)

@@ -9,9 +9,8 @@ import polars as pl
 import pytest
 
 import irqtrace
-from made import T0_NS
+from made import T0_NS, in_memory
 from sampled import bursts, periodic, poisson, sampled_when
-from test_rates import in_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

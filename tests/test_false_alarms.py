@@ -9,7 +9,7 @@ import pytest
 
 import irqtrace
 from counted import Counts, bursts, counted_trace
-from test_rates import in_memory
+from made import in_memory
 
 if TYPE_CHECKING:
     from irqtrace import Trace

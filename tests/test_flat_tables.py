@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 import irqtrace
 from counted import MS
 from irqtrace.analyses.bare import bare_traces
-from made import MadeLine, MadeRead, MadeTrace, small_trace
+from made import MadeLine, MadeRead, MadeTrace, in_memory, small_trace
 from test_analyses import of_machine
 
 if TYPE_CHECKING:
@@ -253,6 +253,45 @@ def test_a_value_that_cannot_be_is_refused_by_its_column(
             with pytest.raises(ValueError, match=f"column '{column}' of a flat table holds {says}") as error:
                 analysis(table)
             assert type(error.value) is ValueError
+
+
+def test_a_last_read_ahead_of_its_time_does_not_hide_how_often_a_group_was_read() -> None:
+    lines = [MadeLine(0, "irq", "24", "eth0"), MadeLine(1, "arch", "LOC", "Local timer interrupts")]
+    reads = [MadeRead("irq", "proc", at, at * MS, 9_000, {(0, 0): int(at > 0)}) for at in range(4_004)]
+    reads += [
+        MadeRead("arch", "proc", at, at * MS + 20_000, 9_000, {(1, 0): at % 7 + int(at > 0)})
+        for at in (*range(0, 4_001, 100), 4_003)
+    ]
+    made = MadeTrace(MS, {("irq", "proc"): 1, ("arch", "proc"): 100}, lines, sorted(reads, key=lambda read: read.begin))
+    trace = in_memory(made)
+    frame = trace.frame()
+    for every in (None, "500ms"):
+        counts = [irqtrace.rates(source, every).select("irq", "count") for source in (trace, frame)]
+        assert_frame_equal(counts[1], counts[0])
+    ladders = [irqtrace.jitter(source).select("irq", "window_ns", "windows", "fano") for source in (trace, frame)]
+    assert_frame_equal(ladders[1], ladders[0])
+    with pytest.raises(ValueError, match="the smallest here"):
+        irqtrace.rates(frame, "500us")
+
+
+@pytest.mark.parametrize(("by", "is_told"), [(10**6, True), (2**31, False), (2**40, False)])
+def test_jitter_of_samples_far_apart_is_right_or_refused(
+    make_trace: Callable[..., Trace], by: int, *, is_told: bool
+) -> None:
+    frame = make_trace(small_trace(samples=100)).frame()
+    time = (pl.col("time").dt.epoch("ns") + by * MS).cast(frame.schema["time"])
+    far = pl.concat([frame, frame.tail(1).with_columns(pl.col("sample") + by, time)])
+    if is_told:
+        assert irqtrace.jitter(far)["events"].sum() == far["delta"].sum()
+        return
+    with pytest.raises(ValueError, match="are too far apart, as jitter looks at every point in between"):
+        irqtrace.jitter(far)
+
+
+def test_growth_beyond_64_bits_in_all_is_refused(make_trace: Callable[..., Trace]) -> None:
+    frame = make_trace(small_trace()).frame().with_columns(delta=pl.lit(2**62))
+    with pytest.raises(ValueError, match=r"column 'delta' of a flat table holds growth of .* in all at most"):
+        irqtrace.rates(frame)
 
 
 def test_times_that_do_not_grow_with_the_samples_are_refused(make_trace: Callable[..., Trace]) -> None:

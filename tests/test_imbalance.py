@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 import irqtrace
 from counted import counted_trace
 from hotplug import MS, Life, Nodes, Recorded, changing_machine, recorded
-from made import T0_NS, MadeLine, MadeRead, small_trace
+from made import T0_NS, MadeLine, MadeRead, MadeTrace, in_memory, small_trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -350,6 +350,21 @@ def test_a_window_in_which_nothing_came_has_a_total_of_0_and_one_without_a_read_
     assert frame["name"].unique().to_list() == ["eth0"]
     assert frame.select("total", "cpus", "active_cpus").rows() == [(4, 3, 1), (0, 3, 0), (None,) * 3, (0, 3, 0)]
     assert frame.select("busiest_cpu", *MEASURES).rows()[1:] == [(None,) * 7] * 3
+
+
+def test_the_window_of_a_last_read_ahead_of_its_time_is_told_also_where_nothing_came_in_it() -> None:
+    lines = [MadeLine(0, "irq", "24", "eth0"), MadeLine(1, "arch", "LOC", "Local timer interrupts")]
+    reads = [MadeRead("irq", "proc", at, at * MS, 9_000, {(0, 0): int(at > 0)}) for at in range(14)]
+    reads += [MadeRead("arch", "proc", at, at * MS + 20_000, 9_000, {(1, 0): at}) for at in (0, 5, 10)]
+    reads.append(MadeRead("arch", "proc", 13, 13 * MS + 20_000, 9_000, {}))
+    made = MadeTrace(MS, {("irq", "proc"): 1, ("arch", "proc"): 5}, lines, sorted(reads, key=lambda read: read.begin))
+    trace = in_memory(made)
+    counts = [
+        analysis(trace, "1ms").filter(pl.col("irq") == "LOC").select("time", count).rename({count: "count"})
+        for analysis, count in ((irqtrace.rates, "count"), (irqtrace.imbalance, "total"))
+    ]
+    assert counts[1]["count"].to_list() == [0, 5, 10, 0]
+    assert_frame_equal(counts[1], counts[0])
 
 
 def test_the_busiest_of_equals_is_the_lowest() -> None:

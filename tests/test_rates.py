@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import irqtrace
-from irqtrace.frames import flat_types
-from irqtrace.meta import parse_meta
-from irqtrace.trace import flat_trace
-from made import T0_NS, Cell, MadeLine, MadeRead, MadeTrace, small_trace
+from made import T0_NS, Cell, MadeLine, MadeRead, MadeTrace, in_memory, small_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,11 +23,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("count", "rate", "rate_lo", "rate_hi")
 Row = dict[str, Any]
-
-
-def in_memory(made: MadeTrace) -> Trace:
-    """The same trace without a file."""
-    return flat_trace(flat_types(pl.DataFrame(made.table()).lazy()), parse_meta(json.dumps(made.meta()), "made"))
 
 
 def slow_rates(made: MadeTrace, every_ns: int, by: tuple[str, ...], *, dense: bool) -> list[Row]:

@@ -68,8 +68,9 @@ def _checked(table: pl.LazyFrame) -> pl.LazyFrame:
         wanted = _TYPES.get(column, _WHOLE)
         found = schema[column]
         if not isinstance(found, wanted) and found != pl.Null:
-            names = " or ".join(dict.fromkeys(_said(dtype) for dtype in wanted))
-            raise ValueError(f"column {column!r} of a flat table is {names} and not {found}")
+            is_text = wanted == _TEXT
+            right = "a time or whole nanoseconds" if column == "time" else "text" if is_text else "a whole number"
+            raise ValueError(f"column {column!r} of a flat table is {right} and not {found}")
     # A column of nothing but null has no type, and what follows wants one.
     table = table.with_columns(pl.col(column).cast(FLAT[column]) for column in FLAT if schema[column] == pl.Null)
     _check_values(table)
@@ -100,10 +101,14 @@ def _check_values(table: pl.LazyFrame) -> None:
         "cpu": (_beyond("cpu", 0, 2**16 - 1) & pl.col("cpu").is_not_null(), f"ids from 0 to {2**16 - 1}, or null,"),
         "delta": (_beyond("delta", 0, _MOST), f"growth from 0 to {_MOST}"),
     }
-    found = table.select(is_bad.any().alias(column) for column, (is_bad, _) in checks.items())
-    for column, bad in found.collect(engine="streaming").row(0, named=True).items():
-        if bad:
+    all_delta = pl.col("delta").cast(pl.Float64).sum().alias("")
+    found = table.select(all_delta, *(is_bad.any().alias(column) for column, (is_bad, _) in checks.items()))
+    total, *is_bad_of = found.collect(engine="streaming").row(0)
+    for column, is_bad in zip(checks, is_bad_of, strict=True):
+        if is_bad:
             _refuse(table, column, *checks[column])
+    if total > _MOST:
+        raise ValueError(f"column 'delta' of a flat table holds growth of {_MOST} in all at most and not {total:.0f}")
 
 
 def _beyond(column: str, least: int, most: int) -> pl.Expr:
@@ -121,12 +126,6 @@ def _refuse(table: pl.LazyFrame, column: str, is_bad: pl.Expr, right: str) -> No
     raise ValueError(f"column {column!r} of a flat table holds {right} and not {said}")
 
 
-def _said(dtype: Any) -> str:  # noqa: ANN401 - a type of Polars
-    return {pl.Datetime: "a time or whole nanoseconds", pl.Int64: "a whole number"}.get(dtype, "") or (
-        "text" if dtype in _TEXT else "a whole number"
-    )
-
-
 def _is(column: str, value: str | None) -> pl.Expr:
     return pl.col(column).cast(pl.String).eq_missing(pl.lit(value, dtype=pl.String))
 
@@ -139,7 +138,8 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
         .agg(
             first=pl.col("sample").first(),
             last=pl.col("sample").last(),
-            step=pl.col("sample").diff().min(),
+            # The last may be a read ahead of the next point, as a recording ends with.
+            step=pl.coalesce(pl.col("sample").diff().head(pl.len() - 1).min(), pl.col("sample").diff().min()),
             back=pl.col("sample").filter(pl.col("time").diff().dt.total_nanoseconds() < 0).first(),
             reads=pl.len(),
             begin=pl.col("time").first().dt.epoch("ns"),

@@ -81,7 +81,10 @@ def reduce_counts(
     else:
         firsts = first_reads(flat, groups, grid)
         lasts = last_reads(flat, groups, replace(grid, every_ns=None))
-        reads = last_reads(flat, groups, grid) if timed else read_windows(flat, groups, grid, _windows(counts, known))
+        # A last read ahead of its time may be in a window in which its group was not due, and have counted nothing.
+        of_last = lasts.select("group", window=grid.window(pl.col("last_read")))
+        read_in = pl.concat([_windows(counts, known), of_last]).unique()
+        reads = last_reads(flat, groups, grid) if timed else read_windows(flat, groups, grid, read_in)
     parts = (
         firsts.select("group", "first_read", "first_b", "first_e")
         .join(groups.select("group", "previous", "previous_b", "previous_e"), on="group")
@@ -174,7 +177,7 @@ def _counts(
 
 
 def _windows(counts: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """group, window: those of counts."""
+    """group, window: those of counts, each once."""
     if known["group"].n_unique() == 1:
         return counts.select(pl.lit(known["group"][0], dtype=NUMBER).alias("group"), pl.col("window").unique())
     of_lines = counts.select("line", "window").unique().join(known.select("line", "group"), on="line")

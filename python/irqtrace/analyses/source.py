@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -52,7 +52,8 @@ def traces_of(source: Source) -> Iterator[Trace]:
         yield from bare_traces(source.lazy())
     elif isinstance(source, ArrowStream):
         yield from bare_traces(pl.DataFrame(source).lazy())
-    elif isinstance(source, Iterable):
+    # A Mapping is no Source, for those who have types.
+    elif isinstance(source, Iterable) and not isinstance(source, Mapping):  # type: ignore[redundant-expr]
         yield from _of_several(source)
     else:
         raise TypeError(

@@ -95,7 +95,7 @@ class Packing:
         delta_bits = max(most_delta, 1).bit_length()
         key_bits = (lines - 1).bit_length() + cpu_bits + sample_bits
         if key_bits > INT_BITS:
-            raise ValueError(f"samples {first:,} and {last:,} are too far apart for one trace: is there a wrong one?")
+            raise ValueError(f"samples {first:,} and {last:,} are too far apart to be sorted: is one of them wrong?")
         if key_bits + delta_bits > BITS:
             delta_bits = 0
         return cls(cpu_bits, sample_bits, delta_bits, first)

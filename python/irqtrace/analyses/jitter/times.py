@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["Read", "Times"]
 
 
+SPARSE = 8
+"""Of so many samples one is read: of fewer, a read is looked for and not its place kept for each sample."""
+
+POINTS = 1 << 29
+"""At most of a stretch: the ladder looks at each of them, be it read or not, in two bytes."""
+
+
 class Read(NamedTuple):
     """A read that others follow."""
 
@@ -34,6 +41,13 @@ class Times:
     """The read before them, where it is known."""
     every: int
     """Of how many samples the group is due at one."""
+
+    def __post_init__(self) -> None:
+        if (self.last - self.base) // self.every >= POINTS:
+            raise ValueError(
+                f"samples {self.base:,} and {self.last:,} are too far apart, as jitter looks at every point in "
+                "between: is one of them wrong?"
+            )
 
     @property
     def first(self) -> int:
@@ -68,15 +82,17 @@ class Times:
         return np.stack([middle[:-1], middle[1:], self.end - begin[:-1], self.point], axis=1)
 
     @cached_property
-    def _places(self) -> NDArray[np.int32] | None:
-        """By sample; None where none was left out."""
-        if self.last - self.first == len(self.sample) - 1:
-            return None
+    def _places(self) -> NDArray[np.int32]:
+        """By sample."""
         places = np.zeros(self.last - self.first + 1, np.int32)
         places[self.sample - self.first] = np.arange(len(self.sample), dtype=np.int32)
         return places
 
     def place_of(self, sample: NDArray[np.int64]) -> NDArray[np.int64]:
         """The places of the reads of these samples."""
-        at = sample - self.first
-        return at if self._places is None else self._places[at].astype(np.int64)
+        samples = self.last - self.first + 1
+        if samples == len(self.sample):
+            return sample - self.first
+        if samples > SPARSE * len(self.sample):
+            return self.sample.searchsorted(sample)
+        return self._places[sample - self.first].astype(np.int64)
