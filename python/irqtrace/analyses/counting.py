@@ -81,10 +81,12 @@ def reduce_counts(
     else:
         firsts = first_reads(flat, groups, grid)
         lasts = last_reads(flat, groups, replace(grid, every_ns=None))
-        # A last read ahead of its time may be in a window in which its group was not due, and have counted nothing.
-        of_last = lasts.select("group", window=grid.window(pl.col("last_read")))
-        read_in = pl.concat([_windows(counts, known), of_last]).unique()
-        reads = last_reads(flat, groups, grid) if timed else read_windows(flat, groups, grid, read_in)
+        if timed:
+            reads = last_reads(flat, groups, grid)
+        else:
+            # A last read ahead of its time may be where its group was not due, and have counted nothing.
+            of_last = lasts.select("group", window=grid.window(pl.col("last_read")))
+            reads = read_windows(flat, groups, grid, pl.concat([_windows(counts, known), of_last]).unique())
     parts = (
         firsts.select("group", "first_read", "first_b", "first_e")
         .join(groups.select("group", "previous", "previous_b", "previous_e"), on="group")

@@ -32,10 +32,10 @@ def line_windows(state: State, names: Named, *, dense: bool = False) -> Iterator
     seconds = (pl.col("b1") + pl.col("e1") - pl.col("b0") - pl.col("e0")) / 2e9
     key = ["what", "rec", "window"]
     for frame in measured(state, names, dense=dense):
-        rows = frame.filter(pl.col("b1").is_not_null(), ~pl.col("brief"))
+        rows = frame.lazy().filter(pl.col("b1").is_not_null(), ~pl.col("brief"))
         if not names.is_single:
             rows = rows.group_by(key).agg(pl.col("count").sum(), **edges).sort(key)
-        yield rows.select(*key, "count", begin="b0", end="e1", seconds=seconds).filter(pl.col("seconds") > 0)
+        yield rows.select(*key, "count", begin="b0", end="e1", seconds=seconds).filter(pl.col("seconds") > 0).collect()
 
 
 def slowest_ns(traces: Sequence[Trace]) -> int:
