@@ -32,7 +32,7 @@ def _recorded() -> bool:
     print(f"# recording this machine's interrupts at 1 kHz into {TRACE}: this takes 10 minutes, once", flush=True)
     TRACE.parent.mkdir(parents=True, exist_ok=True)
     partial = TRACE.with_suffix(".partial")
-    command = [*IRQTRACE, "record", "10m", "--interval", "1ms", "--output", str(partial), "--force"]
+    command = [*IRQTRACE, "record", "10m", "--interval", "1ms", "--output", str(partial), "--force", "--quiet"]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         print(f"# skipped page_time: nothing was recorded: {' '.join(done.stderr.split())}")

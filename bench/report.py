@@ -6,7 +6,7 @@ from statistics import median, quantiles
 
 __all__ = ["in_turns", "median", "quartile_range", "read", "report"]
 
-_LINE = re.compile(r"^(\w+) \S+ \S+: (.+)$")
+_LINE = re.compile(r"^(\w+) \S+ \S+:((?: -?[\d.]+)+)$")
 
 
 def report(name: str, unit: str, values: Sequence[float]) -> None:
