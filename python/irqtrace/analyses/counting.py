@@ -82,7 +82,7 @@ def reduce_counts(
         firsts = first_reads(flat, groups, grid)
         lasts = last_reads(flat, groups, replace(grid, every_ns=None))
         if timed:
-            reads = last_reads(flat, groups, grid)
+            reads = lasts if every_ns is None else last_reads(flat, groups, grid)
         else:
             # A last read ahead of its time may be where its group was not due, and have counted nothing.
             of_last = lasts.select("group", window=grid.window(pl.col("last_read")))

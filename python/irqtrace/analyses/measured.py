@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow as pa
 
 from .counts import EVER, due, every_of, groups_of, lines_of
 from .dense import laid_out
@@ -13,6 +14,9 @@ from .state import NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from .state import State
 
@@ -109,9 +113,15 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
             else:
                 rows = _within_stay(cells_.join(pieces_due, on="group", maintain_order="left_right"), state["ends"])
                 rows = _together(rows, [*cell, "what", "rec", "at", "window", "begin"])
-            count = pl.Series("count", counted.take((rows["at"] + rows["window"]).to_numpy()))
+            count = _series("count", counted.take((rows["at"] + rows["window"]).to_numpy()))
             known = pl.when(pl.col("b1").is_not_null()).then(count).alias("count")
             yield rows.select(*cell, "what", "rec", "window", "begin", known, *EDGES, "brief")
+
+
+def _series(name: str, counts: NDArray[np.int64]) -> pl.Series:
+    """The counts without a copy. Polars, given a NumPy array, loads numpy.ma only to see that it is none of it."""
+    column = pa.Int64Array.from_buffers(pa.int64(), len(counts), [None, pa.py_buffer(counts)])
+    return pl.DataFrame(pa.RecordBatch.from_arrays([column], [name])).to_series()
 
 
 def _of_parts(state: State, names: Named) -> pl.DataFrame:
