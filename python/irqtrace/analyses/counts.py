@@ -149,6 +149,8 @@ def lines_of(state: State) -> pl.DataFrame:
 
 def whole(state: State) -> State:
     """The same with each recording as one window."""
+    if state.settings["every_ns"] is None:
+        return state
     counts, reads = state["counts"], state["reads"]
     window = pl.lit(0, dtype=pl.Int64).alias("window")
     tables = {
