@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import irqtrace
-from irqtrace.analyses import imbalance, jitter, rates
+from irqtrace.analyses import compare, imbalance, interference, jitter, rates, storms
 from irqtrace.analyses.spread import map_files, reduced
 from irqtrace.analyses.state import State, merge
 from irqtrace.analyses.stored import pack, read_state, unpack, write_state
@@ -269,6 +269,33 @@ def test_what_is_no_state_is_said_to_be_none(make_trace: Callable[..., Trace], t
             unpack(data)
     with pytest.raises(FileNotFoundError):
         read_state(tmp_path / "nowhere.parquet")
+
+
+def test_a_state_is_finished_by_an_analysis_that_it_has_enough_for(make_trace: Callable[..., Trace]) -> None:
+    trace = make_trace()
+    without_cpus, of_jitter = rates.reduce(trace, by="name"), jitter.reduce(trace)
+    of_cpus: list[Any] = [imbalance.finish, partial(interference.finish, cpus=0), partial(rates.finish, by=["cpu"])]
+    for finish in of_cpus:
+        with pytest.raises(ValueError, match="does not tell CPUs apart"):
+            finish(without_cpus)
+    for finish in (rates.finish, *of_cpus, storms.finish):
+        with pytest.raises(ValueError, match="state of 'jitter' and not of 'counts'"):
+            finish(of_jitter)
+        with pytest.raises(TypeError, match=r"takes a state, .* and not a Trace"):
+            finish(trace)
+    for side in (without_cpus, of_jitter):
+        with pytest.raises(ValueError, match=r"CPUs apart|of 'counts'"):
+            compare.finish(imbalance.reduce(trace), side)
+    with pytest.raises(ValueError, match="state of 'counts' and not of 'jitter'"):
+        jitter.finish(without_cpus)
+    with pytest.raises(TypeError, match="merge joins states"):
+        merge([trace])  # type: ignore[list-item]
+
+
+def test_what_is_no_executor_is_refused_with_what_would_be(tmp_path: Path) -> None:
+    small_trace().save(tmp_path / "t.parquet")
+    with pytest.raises(TypeError, match="'threads' is none of 'serial', 'processes'"):
+        map_files(tmp_path, RATES, "threads")  # type: ignore[arg-type]
 
 
 def test_states_that_do_not_belong_together_are_not_joined(make_trace: Callable[..., Trace]) -> None:

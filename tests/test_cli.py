@@ -553,9 +553,12 @@ def test_report_prints_a_page_or_json(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_cpus_that_are_no_list_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(small_trace().save(tmp_path / "t.parquet"))
-    with pytest.raises(SystemExit) as caught:
-        main(["interference", path, "--cpus", "two"])
-    assert caught.value.code == 2
-    capsys.readouterr()
+    for cpus in ("two", "3-1", "", "1,", "0-99999999"):
+        with pytest.raises(SystemExit) as caught:
+            main(["interference", path, "--cpus", cpus])
+        assert caught.value.code == 2
+        assert "is no list of CPUs, like 2,3 or 4-7" in capsys.readouterr().err
     assert main(["interference", path]) == 2
-    assert "isolated" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "isolated" in said
+    assert "--cpus LIST" in said

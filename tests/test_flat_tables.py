@@ -236,7 +236,7 @@ def spoilt(column: str, value: object, dtype: Any = None) -> Callable[[pl.DataFr
         ("engine", "perf", pl.Categorical, "proc, sysfs, bpf, replay and not 'perf'"),
         ("cpu", -1, None, "ids from 0 to 65535, or null, and not -1"),
         ("cpu", 2**16, pl.UInt32, "ids from 0 to 65535, or null, and not 65536"),
-        ("irq", None, None, "a label in each row with a name and not null"),
+        ("irq", None, None, "a label in each row with a name or growth and not null"),
         ("name", None, None, "a name in each row with an irq and not null"),
     ],
 )
@@ -289,7 +289,9 @@ def test_jitter_of_samples_far_apart_is_right_or_refused(
 
 
 def test_growth_beyond_64_bits_in_all_is_refused(make_trace: Callable[..., Trace]) -> None:
-    frame = make_trace(small_trace()).frame().with_columns(delta=pl.lit(2**62))
+    frame = (
+        make_trace(small_trace()).frame().with_columns(delta=pl.when(pl.col("irq").is_null()).then(0).otherwise(2**62))
+    )
     with pytest.raises(ValueError, match=r"column 'delta' of a flat table holds growth of .* in all at most"):
         irqtrace.rates(frame)
 
@@ -371,3 +373,24 @@ def test_an_empty_table_beside_others_is_no_other_machine(make_trace: Callable[.
     frame = make_trace(small_trace()).frame()
     for analysis in (irqtrace.rates, irqtrace.imbalance):
         assert_frame_equal(analysis([frame, frame.clear()]), analysis(frame))
+
+
+def test_several_recordings_of_one_boot_are_one_table_to_nobody(make_trace: Callable[..., Trace]) -> None:
+    frame = make_trace().frame()
+    later = frame.with_columns(pl.col("time").dt.offset_by("1h"))
+    nothing_idle = frame.filter(pl.col("cpu").is_not_null())
+    for table in (pl.concat([frame, later]), pl.concat([frame, frame]), pl.concat([nothing_idle] * 2).sort("sample")):
+        for analysis in (irqtrace.rates, irqtrace.jitter):
+            with pytest.raises(ValueError, match=r"sample \d+ of \w+ twice: .* given as a list"):
+                analysis(table)
+    assert len(irqtrace.rates([frame, later])) > len(irqtrace.rates(frame))
+
+
+def test_growth_of_no_line_is_refused(make_trace: Callable[..., Trace]) -> None:
+    frame = make_trace().frame()
+    of_none = frame.with_columns(delta=pl.when(pl.col("irq").is_null()).then(1).otherwise("delta"))
+    assert of_none["irq"].null_count() > 0
+    with pytest.raises(
+        ValueError, match="column 'irq' of a flat table holds a label in each row with a name or growth"
+    ):
+        irqtrace.rates(of_none)

@@ -331,6 +331,31 @@ def test_a_cpu_that_was_away_for_a_whole_part_is_not_among_its_cpus() -> None:
         assert cpus == [2, 1, 1, 2][: len(cpus)]
 
 
+def test_cpus_that_no_read_of_a_part_saw_are_not_among_its_cpus() -> None:
+    lives = [Life("irq", "25", "n"), Life("irq", "26", "m", first=5)]
+    trace = recorded(lives, lambda sample: [0] if sample < 8 else [0, 1, 2], lambda *_: 10, {"irq": range(12)}).trace()
+    before, after = trace.slice("3ms", "5ms"), trace.slice("9ms", "12ms")
+    bys: tuple[By, ...] = ("irq", "kind", "name")
+    for by in bys:
+        first = irqtrace.imbalance([before, after], every="3ms", by=by).filter(pl.col("time") == before.info.begin)
+        assert_frame_equal(first.drop_nulls("cpus"), irqtrace.imbalance(before, every="3ms", by=by))
+    # A number that was freed and taken again meanwhile.
+    again = [Life("irq", "25", "n", after=5), Life("irq", "25", "n", first=5)]
+    trace = recorded(again, lambda sample: [0] if sample < 8 else [0, 1, 2], lambda *_: 10, {"irq": range(12)}).trace()
+    before, after = trace.slice("3ms", "5ms"), trace.slice("9ms", "12ms")
+    assert irqtrace.imbalance([before, after], every="3ms")["cpus"].to_list() == [1, None, 3]
+
+
+def test_a_cpu_that_was_away_at_all_reads_of_a_cut_window_is_not_among_its_cpus() -> None:
+    def online(sample: int) -> list[int]:
+        return [0] if 1 <= sample < 6 else [0, 1]
+
+    trace = recorded([Life("irq", "24", "a")], online, lambda *_: 10, {"irq": range(12)}).trace()
+    of_part = irqtrace.imbalance(trace.slice("5ms", "12ms"), every="3ms")
+    assert of_part.select("cpus", "max_over_mean").row(0) == (1, 1.0)
+    assert_frame_equal(of_part[1:], irqtrace.imbalance(trace, every="3ms")[2:])
+
+
 @pytest.mark.parametrize("by", ["irq", "kind", "name"])
 def test_counts_that_are_of_no_cpu_are_neither_counted_nor_among_the_cpus(by: By) -> None:
     lives = [Life("arch", "LOC", "LOC"), Life("arch", "ERR", "ERR", lone=True)]

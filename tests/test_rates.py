@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import irqtrace
+from hotplug import Life, recorded
 from made import T0_NS, Cell, MadeLine, MadeRead, MadeTrace, in_memory, small_trace
 
 if TYPE_CHECKING:
@@ -261,6 +262,22 @@ def test_a_line_that_went_in_the_part_that_is_missing_bends_no_rate() -> None:
     for every in (None, "50ms"):
         frame = irqtrace.rates([a, c], every, "name").drop_nulls("count")
         assert frame["rate"].to_list() == pytest.approx([4_000] * len(frame))
+
+
+def test_a_line_that_came_in_the_part_that_is_missing_bends_no_rate() -> None:
+    lives = [Life("irq", "24", "old"), Life("irq", "25", "new", first=12)]
+    trace = recorded(lives, lambda _: [0], lambda *_: 10, {"irq": range(30)}).trace()
+    before, after = trace.slice("0ms", "10ms"), trace.slice("20ms", "30ms")
+    columns = ["name", "count", "rate", "rate_lo", "rate_hi"]
+    new = pl.col("name") == "new"
+    for every in (None, "5ms", "15ms", "30ms"):
+        both = irqtrace.rates([before, after], every=every).filter(new)
+        alone = irqtrace.rates(after, every=every).filter(new)
+        assert both.drop_nulls("rate").select(columns).rows() == alone.select(columns).rows()
+        # Where it was not read nothing is said of it.
+        assert both.filter(pl.col("rate").is_null())["count"].null_count() == len(both) - len(alone)
+    of_cpu = irqtrace.interference([before, after], 0).filter(new)
+    assert of_cpu.select(columns).rows() == irqtrace.interference(after, 0).filter(new).select(columns).rows()
 
 
 def test_a_line_that_came_in_a_window_is_measured_from_its_own_first_read(make_trace: Callable[..., Trace]) -> None:

@@ -32,6 +32,9 @@ _FAR_NS = 2**62
 
 _UNIT_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000}
 
+_LOOKED_AT = 1_000_000
+"""Rows at each end of a table in which cells are looked for that are there twice."""
+
 APART_NS = 10_007
 """Point 0 of a grid is known no better than a read is late, which leaves so much to tell two parts of a table apart.
 
@@ -96,7 +99,7 @@ def _check_values(table: pl.LazyFrame) -> None:
         "read_ns": (_beyond("read_ns", 0, 2**32 - 1), f"lengths in ns from 0 to {2**32 - 1}"),
         "engine": (_other_than("engine", ENGINES), ", ".join(ENGINES)),
         "kind": (_other_than("kind", KINDS), ", ".join(KINDS)),
-        "irq": (irq & ~name, "a label in each row with a name"),
+        "irq": (irq & (~name | (pl.col("delta") > 0)), "a label in each row with a name or growth"),
         "name": (name & ~irq, "a name in each row with an irq"),
         "cpu": (_beyond("cpu", 0, 2**16 - 1) & pl.col("cpu").is_not_null(), f"ids from 0 to {2**16 - 1}, or null,"),
         "delta": (_beyond("delta", 0, _MOST), f"growth from 0 to {_MOST}"),
@@ -132,6 +135,7 @@ def _is(column: str, value: str | None) -> pl.Expr:
 
 def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
     flat = _in_order(flat)
+    _check_reads(flat)
     reads = (
         first_of_each_read(flat)
         .group_by(GROUP, maintain_order=True)
@@ -188,6 +192,27 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
         "marks": [],
     }
     return flat_trace(flat, meta)
+
+
+def _check_reads(flat: pl.LazyFrame) -> None:
+    """That a read was at one time, and has each cell once: two recordings of one boot have the same samples.
+
+    A cell is looked for among the first and the last rows, where whole recordings begin and end.
+    """
+    same = pl.all_horizontal(pl.col(column).eq_missing(pl.col(column).shift()) for column in ("sample", *GROUP))
+    differs = pl.col("time").ne_missing(pl.col("time").shift()) & same.fill_null(value=False)
+    twice = flat.filter(differs.fill_null(value=False)).select("sample", "kind").head(1).collect(engine="streaming")
+    cell = ["sample", *LINE, "cpu"]
+    for rows in (flat.head(_LOOKED_AT), flat.tail(_LOOKED_AT)):
+        if not twice.is_empty():
+            break
+        cells = rows.filter(pl.col("cpu").is_not_null()).select(cell).collect()
+        twice = cells.filter(cells.is_duplicated()).select("sample", "kind").head(1)
+    for sample, kind in twice.iter_rows():
+        raise ValueError(
+            f"a flat table is of one recording of each boot, and this one has sample {sample} of {kind} twice: tables of "
+            f"several recordings are given as a list, and each once"
+        )
 
 
 def _in_order(flat: pl.LazyFrame) -> pl.LazyFrame:

@@ -12,6 +12,7 @@ from irqtrace.durations import duration_text
 from irqtrace.schema import KIND, LABEL
 
 from .counting import reduce_counts
+from .counts import expect_counts
 from .measured import named
 from .moved import moved, of_window
 from .ratio import SIDES, ratios
@@ -118,6 +119,8 @@ def reduce(trace: Trace, every: Duration) -> State:
 def finish(before: State, after: State, *, by: By = "line") -> pl.DataFrame:
     """The comparison of two states, as `compare` has it."""
     _check_by(by)
+    for state in (before, after):
+        expect_counts(state, cpus=True)
     states = dict(zip(SIDES, (before, after), strict=True))
     host = ("host",) if any(state["recordings"]["host"].n_unique() > 1 for state in states.values()) else ()
     line = (*host, "kind", "name")

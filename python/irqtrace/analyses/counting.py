@@ -127,7 +127,7 @@ def reduce_counts(
         "ends": _ends(flat, groups, stays, parts),
         "absences": _absences(meta, stays.filter(pl.col("first_read").is_not_null())),
     }
-    return state_of(COUNTS, {"every_ns": every_ns, "timed": int(timed)}, tables)
+    return state_of(COUNTS, {"every_ns": every_ns, "timed": int(timed), "cpus": int(cpus)}, tables)
 
 
 def _groups(meta: Meta) -> pl.DataFrame:

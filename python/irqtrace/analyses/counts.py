@@ -9,7 +9,7 @@ import polars as pl
 from irqtrace.frames import LINE
 
 from .reads import due_windows
-from .state import NUMBER, Kind, Table, Values, state_of
+from .state import NUMBER, Kind, Table, Values, expect, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ __all__ = [
     "description",
     "due",
     "every_of",
+    "expect_counts",
     "groups_of",
     "lines_of",
     "machines",
@@ -145,6 +146,18 @@ def lines_of(state: State) -> pl.DataFrame:
         .join(groups_of(state), on="group", maintain_order="left")
         .select("line", "came", "order", "group", "rec", "host", "boot", *LINE, went=went)
     )
+
+
+def expect_counts(state: State, *, cpus: bool = False) -> None:
+    """Checks what is to be finished, and that it tells CPUs apart where these are wanted.
+
+    Raises:
+        TypeError: for what is no state.
+        ValueError: for one that does not say what is wanted.
+    """
+    expect(state, COUNTS)
+    if cpus and not state.settings["cpus"]:
+        raise ValueError("this state does not tell CPUs apart: reduce with the analysis, and the by, that finish it")
 
 
 def whole(state: State) -> State:

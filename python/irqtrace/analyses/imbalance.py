@@ -12,7 +12,7 @@ import polars as pl
 from irqtrace.schema import KIND, LABEL, TIME
 
 from .counting import reduce_counts
-from .counts import due, every_of, groups_of, machines
+from .counts import due, every_of, expect_counts, groups_of, machines
 from .measured import named
 from .online import online
 from .shares import shares
@@ -84,6 +84,7 @@ def reduce(trace: Trace, every: Duration | None = None) -> State:
 def finish(state: State, by: By = "irq") -> pl.DataFrame:
     """The imbalance of a state, as `imbalance` has it."""
     _check_by(by)
+    expect_counts(state, cpus=True)
     columns = (*COLUMNS[by], *machines(state))
     names = named(state, columns)
     of_line = names.of_line.to_frame("part").join(names.parts, on="part", maintain_order="left")["what"]
@@ -138,8 +139,8 @@ def finish(state: State, by: By = "irq") -> pl.DataFrame:
     )
 
 
-def _check_by(by: str) -> None:
-    if by not in COLUMNS:
+def _check_by(by: object) -> None:
+    if not isinstance(by, str) or by not in COLUMNS:
         raise ValueError(f"by {by!r} is none of {', '.join(get_args(By))}")
 
 
@@ -195,6 +196,6 @@ def _measures() -> list[pl.Expr]:
         (pl.col("most") / mean).alias("max_over_mean"),
         (variance.sqrt() / mean).alias("cv"),
         (2 * ranked / (n * total) - (n + 1) / n).clip(0).alias("gini"),
-        pl.col("entropy").exp().alias("effective_cpus"),
+        pl.col("entropy").exp().clip(1, pl.col("active_cpus")).alias("effective_cpus"),
         pl.when(pl.col("known") & (total > 0)).then(1 - pl.col("on_node") / total).alias("off_node_share"),
     ]

@@ -12,7 +12,7 @@ import polars as pl
 from irqtrace.schema import KIND, LABEL
 
 from .counting import reduce_counts
-from .counts import lines_of, machines, whole
+from .counts import expect_counts, lines_of, machines, whole
 from .measured import RATES, measured, named, rate_and_bounds, sum_of
 from .spread import known_traces, reduced
 
@@ -69,6 +69,7 @@ def _reduce(trace: Trace, cpus: tuple[int, ...] | None) -> State:
 
 def finish(state: State, cpus: int | Iterable[int] | None = None) -> pl.DataFrame:
     """The interference of a state, as `interference` has it; its windows may be of any length."""
+    expect_counts(state, cpus=True)
     several = machines(state)
     wanted = _wanted(state, _checked(cpus))
     names = named(state, (*MACHINE, "kind", "irq", "name", "cpu"))

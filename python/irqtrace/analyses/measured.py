@@ -92,6 +92,7 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
     of_group = spans.group_by("group").agg(
         windows=pl.len(), soonest=pl.col("high").min(), first_window=window.min(), size=window.max() - window.min() + 1
     )
+    of_group = of_group.join(pieces.group_by("group").agg(pl.col("last_read").min()), on="group", how="left")
     seen_first = state["ends"].select("group", came="sample", seen=pl.lit(value=True))
     before = pl.col("size").cum_sum() - pl.col("size")
     # So many at a time that memory holds them, and all of one thing in one frame.
@@ -102,7 +103,10 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
         .with_columns(frame=pl.col("windows").cum_sum() // ROWS, vector=before // COUNTS)
         .with_columns(pl.col("frame", "vector").first().over("what"))
     )
-    always = pl.col("seen").is_null() & pl.col("went").is_null() & (pl.col("came").fill_null(-EVER) < pl.col("soonest"))
+    # Of a part that is missing, the reads that saw it first may be lost.
+    since = pl.col("came").fill_null(-EVER)
+    always = pl.col("seen").is_null() & pl.col("went").is_null() & (since < pl.col("soonest"))
+    always &= since <= pl.col("last_read").fill_null(EVER)
     pieces_due = windows.join(pieces, on=["group", "window"], how="left", maintain_order="left")
     for of_vector in cells.partition_by("vector", maintain_order=True) or [cells]:
         counted, placed = laid_out(counts, of_vector, cell)
@@ -154,7 +158,7 @@ def _together(pieces: pl.DataFrame, key: list[str]) -> pl.DataFrame:
 
 
 def _pieces(state: State) -> pl.DataFrame:
-    """group, window, b0, e0, b1, e1: the last read before each window and its own last, by group and window.
+    """group, window, last_read, b0, e0, b1, e1: the last read before each window and its own last, by group and window.
 
     A row for each run of parts that follow one another.
     """
@@ -185,7 +189,7 @@ def _pieces(state: State) -> pl.DataFrame:
     return (
         of_run.join(runs.drop("last_read"), on=["group", "run"], maintain_order="left")
         .with_columns(before("b"), before("e"))
-        .select("group", "window", *EDGES)
+        .select("group", "window", "last_read", *EDGES)
     )
 
 
@@ -213,6 +217,9 @@ def _within_stay(rows: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
     rows = rows.filter(
         pl.col("came").fill_null(-EVER) < pl.col("high"), pl.col("went").fill_null(EVER) >= pl.col("low")
     )
+    # What was read only before it came says nothing of it.
+    told = pl.col("came").fill_null(-EVER) <= pl.col("last_read")
+    rows = rows.with_columns(pl.when(told).then(pl.col(edge)).alias(edge) for edge in EDGES)
     for sample in STAY:
         of_line = ends.select("group", **{sample: "sample", f"{sample}_begin": "begin", f"{sample}_end": "end"})
         rows = rows.join(of_line, on=["group", sample], how="left", maintain_order="left")

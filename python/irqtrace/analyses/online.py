@@ -26,10 +26,12 @@ def online(state: State, names: Named, windows: pl.DataFrame) -> pl.DataFrame:
     # A line that was freed and taken again is several, each with its own stay.
     lines = lines_of(state).select("line", "group", "rec", "came", "went", part=names.of_line)
     lines = lines.join(names.parts.select("part", "what"), on="part", maintain_order="left")
+    windows = _with_reads(state, windows)
     there = pl.col("came").fill_null(-EVER) < pl.col("high"), pl.col("went").fill_null(EVER) >= pl.col("low")
+    seen = pl.col("came").fill_null(-EVER) <= pl.col("last"), pl.col("went").fill_null(EVER) >= pl.col("first")
     cells = state["present"].select(CELL).filter(pl.col("cpu").is_not_null()).unique().join(lines, on="line")
     key = ["what", "begin"]
-    read = pl.col("read").any().fill_null(value=False)
+    read = (pl.col("read") & pl.all_horizontal(seen)).any().fill_null(value=False)
     of_parts = lines.unique(["part"]).join(windows, on="group").filter(there)
     rows = of_parts.group_by(key).agg(read, pl.col("rec").n_unique().alias("recs"), pl.col("rec").first())
     if _is_steady(state, lines, windows) and (rows["recs"] == 1).all():
@@ -38,7 +40,7 @@ def online(state: State, names: Named, windows: pl.DataFrame) -> pl.DataFrame:
         return rows.join(of_rec, on=["what", "rec"]).select(*key, "read", pl.col("cpus").cast(pl.Int64))
     counted = (
         cells.join(windows, on="group")
-        .filter(there)
+        .filter(seen)
         .join(_away(state, windows), on=[*CELL, "window"], how="anti")
         .group_by(key)
         .agg(cpus=pl.col("cpu").n_unique())
@@ -48,10 +50,29 @@ def online(state: State, names: Named, windows: pl.DataFrame) -> pl.DataFrame:
     return known.join(counted, on=key, how="left").select(*key, "read", cpus)
 
 
+def _with_reads(state: State, windows: pl.DataFrame) -> pl.DataFrame:
+    """The windows with ``first`` and ``last``: between which of their samples the parts lie that were read there."""
+    parts = state["parts"].select("group", of_first="first_read", of_last="last_read").sort("of_first")
+    known = windows.sort("low").join_asof(
+        parts, left_on="low", right_on="of_last", by="group", strategy="forward", check_sortedness=False
+    )
+    known = known.with_columns(first=pl.max_horizontal("low", "of_first")).drop("of_first", "of_last").sort("high")
+    known = known.join_asof(
+        parts,
+        left_on="high",
+        right_on="of_first",
+        by="group",
+        strategy="backward",
+        allow_exact_matches=False,
+        check_sortedness=False,
+    )
+    return known.with_columns(last=pl.min_horizontal(pl.col("high") - 1, "of_last")).drop("of_first", "of_last")
+
+
 def _is_steady(state: State, lines: pl.DataFrame, windows: pl.DataFrame) -> bool:
     """Whether all lines, and all their CPUs, were there in every window."""
-    soonest = windows.group_by("group").agg(pl.col("high").min())
-    late = lines.join(soonest, on="group").filter(pl.col("went").is_not_null() | (pl.col("came") >= pl.col("high")))
+    soonest = windows.group_by("group").agg(pl.col("last").min())
+    late = lines.join(soonest, on="group").filter(pl.col("went").is_not_null() | (pl.col("came") > pl.col("last")))
     return late.is_empty() and _absences(state).is_empty()
 
 
@@ -67,7 +88,7 @@ def _away(state: State, windows: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("left").min(), pl.col("back").max())
         .join(state["lines"].select("line", "group"), on="line")
         .join(windows, on="group")
-        .filter(pl.col("left") < pl.col("low"), pl.col("back") >= pl.col("high"))
+        .filter(pl.col("left") < pl.col("first"), pl.col("back") > pl.col("last"))
         .select(*CELL, "window")
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from irqtrace.durations import duration_text
 from irqtrace.schema import ENGINE, KIND, LABEL, TIME
 
 from .counting import reduce_counts
-from .counts import every_of, groups_of, machines
+from .counts import every_of, expect_counts, groups_of, machines
 from .measured import RATES, measured, named, rate_and_bounds, sum_of
 from .spread import reduced
 
@@ -92,6 +93,7 @@ def reduce(trace: Trace, every: Duration | None = None, by: str | Sequence[str] 
 def finish(state: State, by: str | Sequence[str] = DEFAULT_BY, *, dense: bool = False) -> pl.DataFrame:
     """The rates of a state, as `rates` has them."""
     by = _checked_by(by)
+    expect_counts(state, cpus="cpu" in by)
     by = (*by, *(column for column in machines(state) if column not in by))
     _check_lines(state, by)
     _check_groups(state, by)
@@ -120,7 +122,7 @@ def finish(state: State, by: str | Sequence[str] = DEFAULT_BY, *, dense: bool = 
 
 
 def _checked_by(by: str | Sequence[str]) -> tuple[str, ...]:
-    names = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
+    names = (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(dict.fromkeys(by))
     for name in names:
         if name not in BY:
             raise ValueError(f"unknown column {name!r} in by; the columns are {', '.join(BY)}")

@@ -42,7 +42,8 @@ def traces_of(source: Source) -> Iterator[Trace]:
     """
     if isinstance(source, Trace):
         yield source
-    elif isinstance(source, str | os.PathLike):
+    elif isinstance(source, str | bytes | os.PathLike):
+        source = os.fsdecode(source)
         paths = files_of(source)
         if paths == [os.fspath(source)]:
             yield open_trace(paths[0])

@@ -91,6 +91,7 @@ def map_files(
         The state, for the analysis's ``finish``.
 
     Raises:
+        TypeError: for an executor that is none.
         ValueError: if there are no files. A file that cannot be read is left out with a warning that names it; its
             error is raised if that is so of all.
     """
@@ -103,6 +104,11 @@ def map_files(
     elif executor == "processes":
         with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
             results = list(pool.map(_of_file, paths, [reduce] * len(paths)))
+    elif isinstance(executor, str) or not hasattr(executor, "map"):
+        raise TypeError(
+            f"executor {executor!r} is none of 'serial', 'processes', an executor of concurrent.futures, "
+            f"engines.Spark and engines.Ray"
+        )
     else:
         results = list(executor.map(_of_file, paths, [reduce] * len(paths)))
     states = [result for result in results if isinstance(result, State)]

@@ -20,9 +20,9 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["NUMBER", "VERSION", "Kind", "State", "Table", "Values", "kind_named", "merge", "state_of"]
+__all__ = ["NUMBER", "VERSION", "Kind", "State", "Table", "Values", "expect", "kind_named", "merge", "state_of"]
 
-VERSION = 1
+VERSION = 2
 """Of the tables. States of different versions are not joined."""
 
 NUMBER = pl.UInt32()
@@ -131,6 +131,21 @@ class State:
         return self.tables[table]
 
 
+def expect(state: object, kind: Kind) -> None:
+    """Checks what is to be finished.
+
+    Raises:
+        TypeError: for what is no state.
+        ValueError: for a state of another kind.
+    """
+    if not isinstance(state, State):
+        raise TypeError(f"this takes a state, which `reduce` makes of a trace, and not a {type(state).__name__}")
+    if state.kind.name != kind.name:
+        raise ValueError(
+            f"this is a state of {state.kind.name!r} and not of {kind.name!r}: the analysis that made it finishes it"
+        )
+
+
 def state_of(kind: Kind, settings: Settings, tables: Mapping[str, pl.DataFrame]) -> State:
     """The state of tables of which the numbers are any, and which have the columns in any order and of any type."""
     typed = {
@@ -150,6 +165,9 @@ def merge(states: Iterable[State]) -> State:
     if not known:
         raise ValueError("there is no state to merge")
     first = known[0]
+    for state in known:
+        if not isinstance(state, State):
+            raise TypeError(f"merge joins states, which `reduce` makes of traces, and not a {type(state).__name__}")
     for other in known[1:]:
         if (other.kind.name, other.settings) != (first.kind.name, first.settings):
             raise ValueError(

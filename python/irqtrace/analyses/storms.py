@@ -12,7 +12,7 @@ from irqtrace.durations import duration_text
 from irqtrace.schema import KIND, LABEL, TIME
 
 from .counting import reduce_counts
-from .counts import every_of, machines
+from .counts import every_of, expect_counts, machines
 from .measured import named
 from .spread import known_traces, reduced
 from .windows import line_windows, slowest_ns
@@ -84,6 +84,7 @@ def reduce(trace: Trace, every: Duration = "10ms") -> State:
 def finish(state: State, threshold: float = THRESHOLD) -> pl.DataFrame:
     """The storms of a state, as `storms` has them."""
     _check_threshold(threshold)
+    expect_counts(state, cpus=True)
     if every_of(state) is None:
         raise ValueError("a storm is told by windows, and this state is one window: reduce with the length of a window")
     found, names = _found(state, threshold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from irqtrace.analyses.interference import interference
@@ -33,10 +34,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+MOST_CPUS = 1 << 16
+"""More than any kernel has."""
+
+
 def _cpus(text: str) -> list[int]:
     """``2,4-7``, as the kernel writes lists of CPUs."""
     cpus: list[int] = []
     for part in text.split(","):
         first, _, last = part.partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) < MOST_CPUS):
+            raise ArgumentTypeError(f"{text!r} is no list of CPUs, like 2,3 or 4-7")
         cpus += range(int(first), int(last or first) + 1)
     return cpus

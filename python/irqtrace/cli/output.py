@@ -44,7 +44,7 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
 
 def as_options(text: str) -> str:
     """A sentence of the library with its parameters written as options of the command line."""
-    return re.sub(r"\bprocfs=(?=\S)", "--procfs ", text)
+    return re.sub(r"\bprocfs=(?=\S)", "--procfs ", text).replace("cpus=[…]", "--cpus LIST")
 
 
 def emit(

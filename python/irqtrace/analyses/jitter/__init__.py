@@ -13,6 +13,7 @@ import polars as pl
 from irqtrace.analyses.counts import machines
 from irqtrace.analyses.source import traces_of
 from irqtrace.analyses.spread import reduced
+from irqtrace.analyses.state import expect
 from irqtrace.files import reading
 
 from . import gaps, ladder, period
@@ -23,7 +24,7 @@ from .ladder import Counts
 from .levels import Levels, pruned
 from .seams import runs_of
 from .stretches import ROWS, presence, stretches
-from .tables import CODED, Tables, coded, groups_of_lines, joined, lines_of, named
+from .tables import CODED, JITTER, Tables, coded, groups_of_lines, joined, lines_of, named
 
 if TYPE_CHECKING:
     from irqtrace.analyses.source import Source
@@ -125,6 +126,7 @@ def reduce(trace: Trace, *, rows: int = ROWS) -> State:
 
 def finish(state: State) -> pl.DataFrame:
     """The jitter of a state, as `jitter` has it."""
+    expect(state, JITTER)
     known, tables = coded(state)
     missing = missing_cells(tables)
     _, added, between = _over_seams(tables, known, missing)
