@@ -210,8 +210,8 @@ def _check_reads(flat: pl.LazyFrame) -> None:
         twice = cells.filter(cells.is_duplicated()).select("sample", "kind").head(1)
     for sample, kind in twice.iter_rows():
         raise ValueError(
-            f"a flat table is of one recording of each boot, and this one has sample {sample} of {kind} twice: tables of "
-            f"several recordings are given as a list, and each once"
+            f"a flat table is of one recording of each boot, and this one has sample {sample} of {kind} twice: "
+            f"those of several recordings are given as a list, and each once"
         )
 
 
