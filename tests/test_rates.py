@@ -274,8 +274,12 @@ def test_a_line_that_came_in_the_part_that_is_missing_bends_no_rate() -> None:
         both = irqtrace.rates([before, after], every=every).filter(new)
         alone = irqtrace.rates(after, every=every).filter(new)
         assert both.drop_nulls("rate").select(columns).rows() == alone.select(columns).rows()
-        # Where it was not read nothing is said of it.
-        assert both.filter(pl.col("rate").is_null())["count"].null_count() == len(both) - len(alone)
+        # Where nothing was read nothing is said.
+        assert both["count"].null_count() == len(both) - len(alone)
+    # What was counted before it came under the same name is not lost.
+    again = [Life("irq", "24", "old", after=5), Life("irq", "24", "old", first=12)]
+    trace = recorded(again, lambda _: [0], lambda *_: 10, {"irq": range(30)}).trace()
+    assert irqtrace.rates([trace.slice("0ms", "10ms"), trace.slice("15ms", "20ms")])["count"].to_list() == [40 + 50]
     of_cpu = irqtrace.interference([before, after], 0).filter(new)
     assert of_cpu.select(columns).rows() == irqtrace.interference(after, 0).filter(new).select(columns).rows()
 

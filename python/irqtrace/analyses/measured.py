@@ -218,8 +218,7 @@ def _within_stay(rows: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
         pl.col("came").fill_null(-EVER) < pl.col("high"), pl.col("went").fill_null(EVER) >= pl.col("low")
     )
     # What was read only before it came says nothing of it.
-    told = pl.col("came").fill_null(-EVER) <= pl.col("last_read")
-    rows = rows.with_columns(pl.when(told).then(pl.col(edge)).alias(edge) for edge in EDGES)
+    rows = rows.filter(pl.col("came").fill_null(-EVER) <= pl.col("last_read").fill_null(EVER))
     for sample in STAY:
         of_line = ends.select("group", **{sample: "sample", f"{sample}_begin": "begin", f"{sample}_end": "end"})
         rows = rows.join(of_line, on=["group", sample], how="left", maintain_order="left")

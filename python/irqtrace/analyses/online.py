@@ -28,12 +28,14 @@ def online(state: State, names: Named, windows: pl.DataFrame) -> pl.DataFrame:
     lines = lines.join(names.parts.select("part", "what"), on="part", maintain_order="left")
     windows = _with_reads(state, windows)
     there = pl.col("came").fill_null(-EVER) < pl.col("high"), pl.col("went").fill_null(EVER) >= pl.col("low")
-    seen = pl.col("came").fill_null(-EVER) <= pl.col("last"), pl.col("went").fill_null(EVER) >= pl.col("first")
+    seen = (pl.col("came").fill_null(-EVER) <= pl.col("last")) & (pl.col("went").fill_null(EVER) >= pl.col("first"))
+    # Where nothing was read, nothing is known of lines that were there; where only others were, there is no row.
+    unread = (pl.col("first") > pl.col("last")).fill_null(value=True)
     cells = state["present"].select(CELL).filter(pl.col("cpu").is_not_null()).unique().join(lines, on="line")
     key = ["what", "begin"]
-    read = (pl.col("read") & pl.all_horizontal(seen)).any().fill_null(value=False)
-    of_parts = lines.unique(["part"]).join(windows, on="group").filter(there)
-    rows = of_parts.group_by(key).agg(read, pl.col("rec").n_unique().alias("recs"), pl.col("rec").first())
+    read = pl.col("read").any().fill_null(value=False)
+    of_lines = lines.join(windows, on="group").filter(*there, seen | unread)
+    rows = of_lines.group_by(key).agg(read, pl.col("rec").n_unique().alias("recs"), pl.col("rec").first())
     if _is_steady(state, lines, windows) and (rows["recs"] == 1).all():
         # The same CPUs in all windows of a recording.
         of_rec = cells.group_by("what", "rec").agg(cpus=pl.col("cpu").n_unique())
