@@ -1,5 +1,7 @@
 //! What moves from the sampler to its reader: columns of rows, whole reads, and what happened besides.
 
+use serde::{Deserialize, Serialize};
+
 use crate::meta::Cost;
 use crate::{Line, MonoNs, WarningType};
 
@@ -67,7 +69,7 @@ pub struct Read {
 }
 
 /// What happened to a group since the previous block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupStats {
     /// Readings.
     pub reads: u64,
@@ -82,7 +84,7 @@ pub struct GroupStats {
 }
 
 /// How often, from when to when, and how bad.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// How often.
     pub count: u64,
@@ -110,7 +112,7 @@ impl Tally {
 }
 
 /// What changes rarely, in the order in which it happened.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {
     /// A new epoch of a group: its lines and cells, and the kernel's counts at its first read. A cell that the group's
     /// previous read had as well goes on; one that it had not starts here, with this count as its baseline.
@@ -151,7 +153,7 @@ pub enum Event {
 }
 
 /// Why a count does not follow from the previous one and the delta.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Indirect {
     /// It passed 2^32 and started again.
     Wrapped,
@@ -177,7 +179,7 @@ impl Event {
 }
 
 /// The layout of one group, from one sample on.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Epoch {
     /// Index of the group.
     pub group: u8,

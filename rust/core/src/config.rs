@@ -15,6 +15,8 @@ pub struct Config {
     pub duration_ns: Option<i64>,
     /// The file to write; without one, rows stay in memory.
     pub path: Option<PathBuf>,
+    /// How often what came is brought to the disk.
+    pub flush_every_ns: i64,
     /// Whether the file may be there already.
     pub overwrite: bool,
     /// Bytes of rows to keep in memory.

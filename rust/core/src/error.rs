@@ -35,6 +35,16 @@ pub enum IrqtraceError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A recording could not be written any more.
+    #[error("{}: {source}; what was flushed until then is in {}", path.display(), kept.display())]
+    CutOff {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+        /// What is there of it.
+        kept: PathBuf,
+    },
     /// A trace is complete and could not be given its name.
     #[error("{}: {source}; the recording is complete in {}", path.display(), kept.display())]
     NotNamed {
@@ -48,7 +58,7 @@ pub enum IrqtraceError {
 }
 
 /// A text that does not fit the format: where, and what was expected.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 #[error("{path}: line {line}, byte {offset}: {message}")]
 pub struct ParseError {
     /// The file that the text came from, or a name for the text.

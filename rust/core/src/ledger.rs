@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::block::{Block, Epoch, Event, GroupStats, Indirect, Tally};
 use crate::meta::{CellColumns, Cost, GroupMeta, LineMeta, Mark, Meta, Previous, SCHEMA_VERSION, Settings};
 use crate::trace::NO_CPU;
@@ -19,7 +21,7 @@ const SUSPEND_NS: i64 = 1_000_000;
 const ANCHOR_NS: i64 = 100_000;
 
 /// The facts that stay the same for a whole recording.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Facts {
     /// The grid's interval.
     pub interval_ns: i64,
@@ -35,6 +37,44 @@ pub struct Facts {
     pub anchor: ClockAnchor,
 }
 
+impl Facts {
+    /// UTC of the grid's point 0.
+    #[must_use]
+    pub const fn t0_ns(&self) -> i64 {
+        self.t0.saturating_add(self.anchor.real_ns.saturating_sub(self.anchor.mono_ns))
+    }
+
+    /// UTC of the begin of a read, which was so late after its point of the grid.
+    #[must_use]
+    pub const fn time_ns(&self, sample: i64, late_ns: i64) -> i64 {
+        self.t0_ns().wrapping_add(sample.wrapping_mul(self.interval_ns)).wrapping_add(late_ns)
+    }
+}
+
+/// What is said of a recording besides its blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remark {
+    /// The clocks were looked at: a step or a suspend since they were last looked at is a warning.
+    Clocks(ClockAnchor),
+    /// An instant was named.
+    Mark {
+        /// The newest sample.
+        sample: i64,
+        /// When, on the monotonic clock.
+        mono_ns: i64,
+        /// The name.
+        text: String,
+    },
+    /// Something of the recording as a whole, at its newest sample.
+    Note {
+        /// What it is about.
+        r#type: WarningType,
+        /// A fragment for the message.
+        detail: String,
+    },
+}
+
 /// The counts of newest reads as a matrix, see [`Ledger::counts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
@@ -48,7 +88,8 @@ pub struct Counts {
     pub sample: i64,
 }
 
-/// Follows a recording block by block.
+/// Follows a recording block by block. Written down and read back, it goes on where it was.
+#[derive(Serialize, Deserialize)]
 pub struct Ledger {
     facts: Facts,
     /// Every line of the recording, by key.
@@ -70,7 +111,7 @@ pub struct Ledger {
 }
 
 /// The present epoch of a group.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct GroupState {
     lines: Vec<u32>,
     /// For each key of a line, its first cell and the one after its last.
@@ -114,6 +155,18 @@ impl Ledger {
             newest_sample: -1,
             taken: None,
         }
+    }
+
+    /// What stays the same for the whole recording.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The cells of each group's present epoch: key of the line, and CPU.
+    #[must_use]
+    pub fn layouts(&self) -> Vec<Vec<(u32, u16)>> {
+        self.groups.iter().map(|group| group.cells.clone()).collect()
     }
 
     /// Every line so far, by key.
@@ -304,13 +357,21 @@ impl Ledger {
         self.warnings.add(Occurrence { r#type, group, line, first: sample, last: sample, count: 1, worst, detail });
     }
 
-    /// Says something of the recording as a whole, at its newest sample.
-    pub fn note(&mut self, r#type: WarningType, detail: String) {
-        self.warn(r#type, None, None, self.newest_sample.max(0), None, Some(detail));
+    /// Takes in what is said besides the blocks.
+    pub fn remark(&mut self, remark: Remark) {
+        match remark {
+            Remark::Clocks(now) => self.look_at_clocks(now),
+            Remark::Mark { sample, mono_ns, text } => {
+                let time_ns = mono_ns + self.facts.anchor.real_ns - self.facts.anchor.mono_ns;
+                self.marks.push(Mark { sample, time_ns, text });
+            }
+            Remark::Note { r#type, detail } => {
+                self.warn(r#type, None, None, self.newest_sample.max(0), None, Some(detail));
+            }
+        }
     }
 
-    /// Looks at the clocks: a step or a suspend since they were last looked at is a warning.
-    pub fn look_at_clocks(&mut self, now: ClockAnchor) {
+    fn look_at_clocks(&mut self, now: ClockAnchor) {
         let sample = self.newest_sample.max(0);
         let moved = |clock: fn(&ClockAnchor) -> i64, since: &ClockAnchor| {
             (clock(&now) - now.mono_ns) - (clock(since) - since.mono_ns)
@@ -334,12 +395,6 @@ impl Ledger {
             self.anchors.push(now);
         }
         self.seen = now;
-    }
-
-    /// Names an instant.
-    pub fn mark(&mut self, sample: i64, mono_ns: i64, text: String) {
-        let time_ns = mono_ns + self.facts.anchor.real_ns - self.facts.anchor.mono_ns;
-        self.marks.push(Mark { sample, time_ns, text });
     }
 
     /// The counts of the newest reads.
@@ -381,7 +436,7 @@ impl Ledger {
             schema: SCHEMA_VERSION,
             irqtrace: env!("CARGO_PKG_VERSION").to_owned(),
             interval_ns: facts.interval_ns,
-            t0_ns: facts.t0 + facts.anchor.real_ns - facts.anchor.mono_ns,
+            t0_ns: facts.t0_ns(),
             span: self.taken.map(|taken| [taken + 1, self.newest_sample + 1]),
             groups: self.groups.iter().zip(&facts.groups).map(group_meta).collect(),
             anchors: self.anchors.clone(),

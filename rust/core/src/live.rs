@@ -1,6 +1,7 @@
 //! A recording of the running kernel: opens what is asked for, and chooses the cheapest way to read it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::engine::{ChosenLines, Engine, EngineError, Reading, SysfsLines, TextEngine};
@@ -60,7 +61,7 @@ pub fn open(config: &Config) -> Result<Recording, IrqtraceError> {
         engines.push(Box::new(text));
     }
     let plan = wanted.plan(engines, settings, config.duration_ns)?;
-    let file = config.path.as_ref().map(|path| TraceWriter::create(path, config.overwrite)).transpose()?;
+    let file = config.path.as_ref().map(|path| TraceWriter::under_way(path, config.overwrite)).transpose()?;
     let request = PrivilegeRequest {
         pin: settings.pin,
         fifo: settings.fifo,
@@ -72,6 +73,7 @@ pub fn open(config: &Config) -> Result<Recording, IrqtraceError> {
         host,
         settings: settings.clone(),
         file,
+        flush_every: Duration::from_nanos(config.flush_every_ns.max(1).unsigned_abs()),
         memory_limit: config.memory_limit,
         stop_at_memory_limit: config.stop_at_memory_limit,
         prepare: Box::new(move || Ok(Box::new(Privileges::acquire(&request, &sysfs)?))),

@@ -17,7 +17,7 @@ use rtrb::RingBuffer;
 
 use crate::block::Block;
 use crate::engine::EngineError;
-use crate::ledger::{Counts, Facts};
+use crate::ledger::{Counts, Facts, Remark};
 use crate::sampler::{Control, Plan};
 use crate::source::ReadError;
 use crate::store::Store;
@@ -52,6 +52,8 @@ pub struct Setup {
     pub settings: Settings,
     /// The file; without one, rows stay in memory.
     pub file: Option<TraceWriter>,
+    /// How often what came is brought to the disk, and the clocks are looked at.
+    pub flush_every: Duration,
     /// Bytes of rows to keep in memory.
     pub memory_limit: usize,
     /// At that limit the recording ends; else samples are missed until somebody takes a batch.
@@ -151,7 +153,7 @@ impl Recording {
             return Err(ConfigError("a sampler starts once; make another".into()).into());
         };
         let (plan, setup) = *ready;
-        let Setup { host, settings, file, memory_limit, stop_at_memory_limit, prepare } = setup;
+        let Setup { host, settings, file, flush_every, memory_limit, stop_at_memory_limit, prepare } = setup;
         let groups: Vec<_> = plan.groups.iter().map(|group| (group.group, group.every)).collect();
         let interval_ns = plan.interval_ns;
         // One more than go round: at the end the sampler may add one of its own.
@@ -181,6 +183,7 @@ impl Recording {
             from_sampler,
             to_sampler,
             sampler: Some(sampler),
+            flush_every,
             memory_limit,
             stop_at_memory_limit,
         };
@@ -303,7 +306,7 @@ impl Recording {
     pub fn counts(&self) -> Result<Counts, IrqtraceError> {
         self.in_its_process()?;
         let state = self.caught_up(0);
-        Ok(state.store.as_ref().ok_or_else(not_started)?.ledger.counts())
+        Ok(state.store.as_ref().ok_or_else(not_started)?.ledger().counts())
     }
 
     /// Names this instant in the trace.
@@ -315,9 +318,8 @@ impl Recording {
         self.in_its_process()?;
         let now = self.shared.clock.now();
         let sample = self.shared.control.sample.load(Ordering::Relaxed);
-        let mut state = lock(&self.shared.state);
-        state.store.as_mut().ok_or_else(not_started)?.ledger.mark(sample, now, text.to_owned());
-        Ok(())
+        let remark = Remark::Mark { sample, mono_ns: now, text: text.to_owned() };
+        lock(&self.shared.state).store.as_mut().ok_or_else(not_started)?.remark(remark)
     }
 
     /// How far it is.
@@ -344,7 +346,7 @@ impl Recording {
         let newest = self.shared.control.sample.load(Ordering::Relaxed) + more;
         self.shared.control.flush.store(true, Ordering::Relaxed);
         let behind = |state: &mut State| {
-            !state.ended && state.store.as_ref().is_some_and(|store| store.ledger.newest_sample() < newest)
+            !state.ended && state.store.as_ref().is_some_and(|store| store.ledger().newest_sample() < newest)
         };
         let state = lock(&self.shared.state);
         let waited = self.shared.changed.wait_timeout_while(state, CATCH_UP_WITHIN, behind);

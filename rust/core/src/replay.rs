@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::block::Block;
 use crate::engine::{Engine, TextEngine};
-use crate::ledger::Facts;
+use crate::ledger::{Facts, Remark};
 use crate::parse::{TextKind, parse};
 use crate::plan::Wanted;
 use crate::sampler::{Control, Outlet, Sampler};
@@ -98,7 +98,7 @@ pub fn replay(
     kept?;
     let result = result.map_err(IrqtraceError::from);
     if let Err(error) = &result {
-        store.ledger.note(WarningType::Incomplete, error.to_string());
+        store.remark(Remark::Note { r#type: WarningType::Incomplete, detail: error.to_string() })?;
     }
     let trace = in_memory.then(|| store.trace()).transpose()?;
     store.finish()?;

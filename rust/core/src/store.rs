@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::block::Block;
-use crate::ledger::{Facts, Ledger};
+use crate::ledger::{Facts, Ledger, Remark};
+use crate::record::Flushed;
 use crate::trace::{Cells, Chunk, ChunkBuilder, Flattener, Reads, Trace};
 use crate::{IrqtraceError, TraceFormatError, TraceWriter};
 
 /// Keeps what a sampler hands over.
 pub struct Store {
-    /// What is known besides the rows.
-    pub ledger: Ledger,
+    ledger: Ledger,
     chunks: Vec<Arc<Chunk>>,
     chunk_bytes: usize,
     builder: ChunkBuilder,
@@ -22,14 +22,13 @@ impl Store {
     /// A store in memory, or one that writes to `file`.
     #[must_use]
     pub fn new(facts: Facts, file: Option<TraceWriter>) -> Self {
-        Self {
-            ledger: Ledger::new(facts),
-            chunks: Vec::new(),
-            chunk_bytes: 0,
-            builder: ChunkBuilder::default(),
-            file,
-            rows: 0,
-        }
+        Self { file, ..Self::resume(Ledger::new(facts)) }
+    }
+
+    /// A store in memory for what comes after that which a ledger knows already.
+    #[must_use]
+    pub fn resume(ledger: Ledger) -> Self {
+        Self { ledger, chunks: Vec::new(), chunk_bytes: 0, builder: ChunkBuilder::default(), file: None, rows: 0 }
     }
 
     /// Takes in a block's rows.
@@ -38,11 +37,14 @@ impl Store {
     ///
     /// Where the file cannot be written.
     pub fn add(&mut self, block: &Block) -> Result<(), IrqtraceError> {
-        self.ledger.add(block);
         let (reads, cells) = (&block.reads, &block.cells);
         if self.builder.rows() + cells.len() > ChunkBuilder::ROWS && self.builder.rows() > 0 {
             self.end_chunk()?;
         }
+        if let Some(file) = &mut self.file {
+            file.note_block(block, &self.ledger)?;
+        }
+        self.ledger.add(block);
         self.rows += cells.len() as u64;
         self.builder.append(
             Reads {
@@ -65,11 +67,40 @@ impl Store {
         if let Some(file) = &mut self.file {
             let ledger = &self.ledger;
             let flattener = Flattener::new(ledger.host(), &ledger.groups(), ledger.lines());
-            return file.write_chunk(&chunk, &flattener);
+            file.write_chunk(&chunk, &flattener)?;
+            return file.end_full_row_group(ledger);
         }
         self.chunk_bytes += chunk.memory_bytes();
         self.chunks.push(chunk);
         Ok(())
+    }
+
+    /// Takes in what is said besides.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written.
+    pub fn remark(&mut self, remark: Remark) -> Result<(), IrqtraceError> {
+        if let Some(file) = &mut self.file {
+            file.note_remark(&remark)?;
+        }
+        self.ledger.remark(remark);
+        Ok(())
+    }
+
+    /// What is known besides the rows.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Writes down what came, where rows go to a file. What is then brought to the disk is left of it whatever happens.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written.
+    pub fn flush(&mut self) -> Result<Option<Flushed>, IrqtraceError> {
+        self.file.as_mut().map_or(Ok(None), TraceWriter::flush)
     }
 
     /// All rows that were not taken, which stay here.
@@ -115,8 +146,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where it cannot be written.
+    /// Where it cannot be written; what was flushed stays.
     pub fn finish(&mut self) -> Result<(), IrqtraceError> {
+        if let Some(flushed) = self.flush()? {
+            flushed.sync()?;
+        }
         if self.file.is_some() && self.builder.reads() > 0 {
             self.end_chunk()?;
         }
@@ -128,7 +162,17 @@ impl Store {
 
     /// Gives the file up; nothing of it remains.
     pub fn abandon(&mut self) {
-        self.file = None;
+        if let Some(file) = self.file.take() {
+            file.abandon();
+        }
+    }
+
+    /// Closes the file as it is, because it cannot be written any more. What a person is to know of it.
+    pub fn give_up(&mut self, failure: IrqtraceError) -> IrqtraceError {
+        match (failure, self.file.take().and_then(|file| file.kept())) {
+            (IrqtraceError::Io { path, source }, Some(kept)) => IrqtraceError::CutOff { path, source, kept },
+            (failure, _) => failure,
+        }
     }
 
     /// Rows so far.

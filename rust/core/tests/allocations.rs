@@ -168,6 +168,7 @@ fn the_sampler_allocates_nothing_while_it_samples_the_running_kernel() {
         settings: settings(&Kind::ALL, INTERVAL_NS),
         duration_ns: None,
         path: None,
+        flush_every_ns: 1_000_000_000,
         overwrite: false,
         memory_limit: 1 << 30,
         stop_at_memory_limit: false,

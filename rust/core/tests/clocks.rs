@@ -1,6 +1,6 @@
 //! What the ledger makes of clocks that move against each other.
 
-use irqtrace_core::ledger::{Facts, Ledger};
+use irqtrace_core::ledger::{Facts, Ledger, Remark};
 use irqtrace_core::{Clock, ClockAnchor, EngineName, Group, HostFacts, Kind, ManualClock, Meta, Settings, WarningType};
 
 const S: i64 = 1_000_000_000;
@@ -24,7 +24,7 @@ fn ledger() -> (Ledger, ManualClock) {
 /// A second later the clocks are looked at.
 fn look(ledger: &mut Ledger, clock: &ManualClock) {
     clock.set(clock.now() + S);
-    ledger.look_at_clocks(clock.anchor());
+    ledger.remark(Remark::Clocks(clock.anchor()));
 }
 
 /// Type, count and worst of each warning.

@@ -78,6 +78,7 @@ fn setup() -> Setup {
         host: HostFacts::default(),
         settings: Settings::default(),
         file: None,
+        flush_every: Duration::from_secs(1),
         memory_limit: usize::MAX,
         stop_at_memory_limit: false,
         prepare: Box::new(|| Ok(Box::new(()))),
@@ -225,7 +226,7 @@ fn chunks_hold_64k_rows_or_more_but_the_last() {
 fn a_source_that_goes_away_leaves_a_complete_file_and_the_error_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.parquet");
-    let file = TraceWriter::create(&path, false).unwrap();
+    let file = TraceWriter::under_way(&path, false).unwrap();
     let recording = recording(10_000, 500, Setup { file: Some(file), ..setup() });
     recording.start().unwrap();
     while !recording.wait(Duration::from_secs(1)) {}
@@ -247,7 +248,7 @@ fn what_is_refused_to_the_sampler_is_told_by_the_start() {
 #[test]
 fn the_limit_of_memory_is_not_for_rows_that_go_to_a_file() {
     let folder = tempfile::tempdir().unwrap();
-    let file = TraceWriter::create(&folder.path().join("t.parquet"), false).unwrap();
+    let file = TraceWriter::under_way(&folder.path().join("t.parquet"), false).unwrap();
     let recording = recording(2_000, u64::MAX, Setup { file: Some(file), memory_limit: 1, ..setup() });
     recording.start().unwrap();
     finish(&recording);
@@ -269,7 +270,7 @@ fn a_recording_that_is_abandoned_leaves_what_was_there() {
     let path = folder.path().join("t.parquet");
     std::fs::write(&path, "dear data").unwrap();
     for started in [true, false] {
-        let file = TraceWriter::create(&path, true).unwrap();
+        let file = TraceWriter::under_way(&path, true).unwrap();
         let recording = recording(i64::MAX / MS, u64::MAX, Setup { file: Some(file), ..setup() });
         if started {
             recording.start().unwrap();

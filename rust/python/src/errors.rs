@@ -37,6 +37,10 @@ fn raise(py: Python<'_>, error: IrqtraceError) -> PyResult<PyErr> {
             made(py, "PrivilegeError", (source.raw_os_error().unwrap_or_default(), message))
         }
         IrqtraceError::Io { path, source } => Ok(os_error(&source, said(&source), path)),
+        IrqtraceError::CutOff { path, source, kept } => {
+            let text = format!("{}; what was flushed until then is in {}", said(&source), kept.display());
+            Ok(os_error(&source, text, path))
+        }
         IrqtraceError::NotNamed { path, source, kept } => {
             let text = format!("{}; the recording is complete in {}", said(&source), kept.display());
             Ok(os_error(&source, text, path))

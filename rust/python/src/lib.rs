@@ -7,6 +7,7 @@ mod errors;
 mod functions;
 mod sampler;
 mod trace;
+mod unfinished;
 
 /// The Rust core: sampling, parsing and writing.
 #[pyo3::pymodule]
@@ -23,6 +24,8 @@ mod _core {
     use crate::sampler::{Progress, Sampler};
     #[pymodule_export]
     use crate::trace::{Stream, Trace};
+    #[pymodule_export]
+    use crate::unfinished::{Unfinished, repair};
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's name for it")]

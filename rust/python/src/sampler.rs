@@ -61,7 +61,7 @@ impl Sampler {
     #[pyo3(signature = (
         *, interval_ns, kinds=None, irqs=None, pin=None, fifo=None, lock_memory=false, dma_latency_us=None, spin_ns=0,
         batch_every_ns=100_000_000, memory_limit=1 << 30, stop_at_memory_limit=false, duration_ns=None, path=None,
-        overwrite=false, procfs="/proc".into(), sysfs="/sys".into()
+        flush_every_ns=1_000_000_000, overwrite=false, procfs="/proc".into(), sysfs="/sys".into()
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only options, each with its name in Python")]
     fn new(
@@ -79,6 +79,7 @@ impl Sampler {
         stop_at_memory_limit: bool,
         duration_ns: Option<i64>,
         path: Option<std::path::PathBuf>,
+        flush_every_ns: i64,
         overwrite: bool,
         procfs: std::path::PathBuf,
         sysfs: std::path::PathBuf,
@@ -90,6 +91,7 @@ impl Sampler {
             settings,
             duration_ns,
             path,
+            flush_every_ns,
             overwrite,
             memory_limit,
             stop_at_memory_limit,

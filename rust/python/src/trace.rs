@@ -13,13 +13,18 @@ use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 use crate::errors::Outcome;
 
 /// Makes the reader of a table, again for each that wants to read it.
-type Reader = Box<dyn Fn() -> Box<dyn RecordBatchReader + Send> + Send + Sync>;
+pub type Reader = Box<dyn Fn() -> Box<dyn RecordBatchReader + Send> + Send + Sync>;
 
 /// A table: anything that takes `__arrow_c_stream__` reads it without a copy.
 #[pyclass(frozen, module = "irqtrace._core")]
 pub struct Stream(Reader);
 
 impl Stream {
+    /// The table that such readers read.
+    pub const fn new(reader: Reader) -> Self {
+        Self(reader)
+    }
+
     /// The table of one batch.
     pub fn of_batch(batch: RecordBatch) -> Self {
         Self(Box::new(move || Box::new(RecordBatchIterator::new([Ok(batch.clone())], batch.schema()))))

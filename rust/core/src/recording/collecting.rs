@@ -1,4 +1,4 @@
-//! The collector's thread: it takes blocks in as they come, looks at the clocks, and completes the file.
+//! The collector's thread: it takes blocks in as they come, looks at the clocks, flushes the file and completes it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,10 +10,10 @@ use rtrb::{Consumer, Producer};
 use super::sampling::Sampled;
 use super::{Shared, State, lock};
 use crate::block::Block;
-use crate::{ConfigError, IrqtraceError, WarningType};
-
-/// How often the clocks are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+use crate::ledger::Remark;
+use crate::record::Flushed;
+use crate::store::Store;
+use crate::{ClockAnchor, ConfigError, IrqtraceError, WarningType};
 
 /// What the collector's thread needs.
 pub(super) struct Collecting {
@@ -21,6 +21,7 @@ pub(super) struct Collecting {
     pub(super) from_sampler: Consumer<Box<Block>>,
     pub(super) to_sampler: Producer<Box<Block>>,
     pub(super) sampler: Option<JoinHandle<Sampled>>,
+    pub(super) flush_every: Duration,
     pub(super) memory_limit: usize,
     pub(super) stop_at_memory_limit: bool,
 }
@@ -28,18 +29,18 @@ pub(super) struct Collecting {
 impl Collecting {
     pub(super) fn run(mut self) {
         *lock(&self.shared.collector) = Some(thread::current());
-        let mut looked = Instant::now();
+        let mut flushed = Instant::now();
         loop {
             let over = self.shared.sampler_over.load(Ordering::Acquire);
             self.take_blocks(over);
-            if looked.elapsed() >= LOOK_EVERY {
-                looked = Instant::now();
-                self.look_at_clocks();
+            if flushed.elapsed() >= self.flush_every {
+                flushed = Instant::now();
+                self.flush();
             }
             if over {
                 break;
             }
-            thread::park_timeout(LOOK_EVERY.saturating_sub(looked.elapsed()));
+            thread::park_timeout(self.flush_every.saturating_sub(flushed.elapsed()));
         }
         self.finish();
     }
@@ -48,7 +49,7 @@ impl Collecting {
     fn take_blocks(&mut self, over: bool) {
         while self.from_sampler.slots() > 0 {
             let mut state = lock(&self.shared.state);
-            let Some(store) = &mut state.store else { return };
+            let State { store: Some(store), error, .. } = &mut *state else { return };
             // A file takes the rows: the limit is for those that stay in memory.
             if !store.has_file() && store.memory_bytes() >= self.memory_limit && !over {
                 if !self.stop_at_memory_limit {
@@ -56,13 +57,14 @@ impl Collecting {
                 }
                 if !self.shared.control.stop.swap(true, Ordering::Relaxed) {
                     let detail = format!("{} MiB of rows", self.memory_limit >> 20);
-                    store.ledger.note(WarningType::MemoryLimit, detail);
+                    let said = store.remark(Remark::Note { r#type: WarningType::MemoryLimit, detail });
+                    self.settle(error, said);
                 }
             }
             let Ok(mut block) = self.from_sampler.pop() else { return };
-            if let Err(error) = store.add(&block) {
-                self.shared.control.stop.store(true, Ordering::Relaxed);
-                state.error.get_or_insert(error);
+            // After a failure nothing is written any more: what came before it is whole.
+            if error.is_none() {
+                self.settle(error, store.add(&block));
             }
             state.fresh = true;
             drop(state);
@@ -72,42 +74,70 @@ impl Collecting {
         }
     }
 
-    fn look_at_clocks(&self) {
+    /// Looks at the clocks, and brings what came to the disk.
+    fn flush(&self) {
         let now = self.shared.clock.anchor();
-        if let Some(store) = &mut lock(&self.shared.state).store {
-            store.ledger.look_at_clocks(now);
+        let mut state = lock(&self.shared.state);
+        let State { store: Some(store), error: None, .. } = &mut *state else { return };
+        let flushed = store.remark(Remark::Clocks(now)).and_then(|()| store.flush());
+        drop(state);
+        // A disk may take its time: whoever asks something of the recording need not wait for it.
+        let synced = flushed.and_then(|flushed| flushed.map_or(Ok(()), Flushed::sync));
+        self.settle(&mut lock(&self.shared.state).error, synced);
+    }
+
+    /// A failure to write ends the recording.
+    fn settle(&self, error: &mut Option<IrqtraceError>, outcome: Result<(), IrqtraceError>) {
+        if let Err(failure) = outcome {
+            self.shared.control.stop.store(true, Ordering::Relaxed);
+            error.get_or_insert(failure);
         }
     }
 
     /// The sampler has ended: takes in its last block, and completes the file.
     fn finish(mut self) {
         let sampled = self.sampler.take().and_then(|sampler| sampler.join().ok());
-        self.look_at_clocks();
+        let clocks = self.shared.clock.anchor();
         let mut state = lock(&self.shared.state);
         let State { store, error, .. } = &mut *state;
         if let Some(store) = store {
-            let problem = match sampled {
-                Some((block, result)) => {
-                    let added = block.map_or(Ok(()), |block| store.add(&block));
-                    added.and(result.map_err(IrqtraceError::from)).err()
-                }
-                None => Some(ConfigError("the sampler's thread panicked".into()).into()),
+            let (block, problem) = match sampled {
+                Some((block, result)) => (block, result.map_err(IrqtraceError::from).err()),
+                None => (None, Some(ConfigError("the sampler's thread panicked".into()).into())),
             };
-            if let Some(problem) = &problem {
-                store.ledger.note(WarningType::Incomplete, problem.to_string());
-            }
             if self.shared.abandoned.load(Ordering::Relaxed) {
                 store.abandon();
             }
-            match error {
-                // The file could not be written: nothing of it is left behind.
-                Some(_) => store.abandon(),
-                None => *error = problem.or(store.finish().err()),
-            }
+            // After a failure to write nothing is written any more: what came before it is whole.
+            let completed = match error.take() {
+                Some(failure) => Err(failure),
+                None => complete(store, block.as_deref(), clocks, problem.as_ref()),
+            };
+            *error = match completed {
+                Ok(()) => problem,
+                Err(failure) => Some(store.give_up(failure)),
+            };
         }
         state.ended = true;
         state.ended_ns = Some(self.shared.clock.now());
         drop(state);
         self.shared.changed.notify_all();
     }
+}
+
+/// Takes in the last of a recording, and completes its file.
+fn complete(
+    store: &mut Store,
+    block: Option<&Block>,
+    clocks: ClockAnchor,
+    problem: Option<&IrqtraceError>,
+) -> Result<(), IrqtraceError> {
+    if let Some(block) = block {
+        store.add(block)?;
+    }
+    store.remark(Remark::Clocks(clocks))?;
+    if let Some(problem) = problem {
+        store.remark(Remark::Note { r#type: WarningType::Incomplete, detail: problem.to_string() })?;
+    }
+    store.finish()
 }

@@ -70,7 +70,7 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
             format!("sysfs does not show all counts{at}: /proc/interrupts is read instead, which is slower")
         }
         WarningType::Incomplete => {
-            format!("the recording ended before its time{detail}: what was read until then is complete")
+            format!("the recording has not come to its end{detail}: what was read until then is complete")
         }
     }
 }

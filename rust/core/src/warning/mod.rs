@@ -64,7 +64,8 @@ pub struct Warning {
 }
 
 /// The warnings of one recording, added up as they come.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<(Key, Tally)>", into = "Vec<(Key, Tally)>")]
 pub struct Warnings {
     tallies: BTreeMap<Key, Tally>,
     lines: usize,
@@ -94,7 +95,7 @@ pub struct Occurrence {
 
 type Key = (WarningType, Option<Group>, Option<u32>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Tally {
     count: u64,
     first_sample: i64,
@@ -161,6 +162,19 @@ impl Warnings {
                 message: message::message(*r#type, *group, line.and_then(|id| find(lines, id)), tally),
             })
             .collect()
+    }
+}
+
+impl From<Warnings> for Vec<(Key, Tally)> {
+    fn from(warnings: Warnings) -> Self {
+        warnings.tallies.into_iter().collect()
+    }
+}
+
+impl From<Vec<(Key, Tally)>> for Warnings {
+    fn from(tallies: Vec<(Key, Tally)>) -> Self {
+        let lines = tallies.iter().filter(|((_, _, line), _)| line.is_some()).count();
+        Self { tallies: tallies.into_iter().collect(), lines }
     }
 }
 

@@ -1,0 +1,213 @@
+//! The journal of a recording: what is not yet in a row group of its file.
+//!
+//! Beside `NAME.partial`, the file under way, lies `NAME.journal`: JSON lines under zstd, so that `zstdcat` shows them.
+//! The first frame is the head, all that was known when the last row group ended and where that is; each flush adds a
+//! frame with what happened since. A frame has a checksum, and one that is cut off or damaged ends the journal: what
+//! stands before it is whole. When a row group ends, a new journal takes the place of the old one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use zstd::stream::read::Decoder;
+use zstd::stream::write::Encoder;
+
+use super::packed::PackedBlock;
+use super::target::{remove_if_there, sync_folder};
+use crate::TraceFormatError;
+use crate::block::Block;
+use crate::ledger::{Ledger, Remark};
+
+/// The version of the journal that this crate writes and reads: a journal outlives its recorder only until it is repaired.
+const VERSION: u32 = 1;
+
+/// Frames are small and live for minutes.
+const ZSTD_LEVEL: i32 = 1;
+
+/// A frame is read into memory: one beyond this is no journal's. A flush holds seconds of rows, a head the counts of a
+/// host.
+const FRAME_LIMIT: u64 = 1 << 30;
+
+/// What a journal begins with.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Head {
+    journal: u32,
+    /// So long is the part of the file that holds the rows before this journal.
+    pub(super) file_bytes: u64,
+    /// All that was known then.
+    pub(super) ledger: Ledger,
+}
+
+#[derive(Serialize)]
+struct HeadNow<'a> {
+    journal: u32,
+    file_bytes: u64,
+    ledger: &'a Ledger,
+}
+
+/// Something that happened since.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Entry {
+    Block(Box<PackedBlock>),
+    #[serde(untagged)]
+    Remark(Remark),
+}
+
+/// A journal that is being written.
+pub(super) struct Journal {
+    path: PathBuf,
+    file: Option<Arc<File>>,
+    /// JSON lines that wait for the next flush.
+    waiting: Vec<u8>,
+    /// Bytes in the file.
+    bytes: u64,
+}
+
+impl Journal {
+    /// One that will be at `path`; nothing is there yet.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, file: None, waiting: Vec::new(), bytes: 0 }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is there.
+    pub(super) fn is_begun(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Bytes in the file so far.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Begins it anew, with what is known when the file's first `file_bytes` bytes hold all rows. The old one stands until
+    /// the new one is on the disk. `create` makes a file of a name that is free.
+    pub(super) fn begin(
+        &mut self,
+        ledger: &Ledger,
+        file_bytes: u64,
+        create: impl FnOnce(&Path) -> io::Result<File>,
+    ) -> io::Result<()> {
+        let head = serde_json::to_vec(&HeadNow { journal: VERSION, file_bytes, ledger })?;
+        let new = super::with_suffix(&self.path, ".new");
+        remove_if_there(&new)?;
+        let file = create(&new)?;
+        let begun = write_frame(&file, &head).and_then(|bytes| {
+            file.sync_data()?;
+            fs::rename(&new, &self.path)?;
+            sync_folder(&self.path)?;
+            Ok(bytes)
+        });
+        match begun {
+            Ok(bytes) => self.bytes = bytes,
+            Err(error) => {
+                let _ = fs::remove_file(&new);
+                return Err(error);
+            }
+        }
+        self.file = Some(Arc::new(file));
+        self.waiting.clear();
+        Ok(())
+    }
+
+    /// Takes down a block.
+    pub(super) fn block(&mut self, block: &Block) -> io::Result<()> {
+        self.add(&Entry::Block(Box::new(PackedBlock::new(block))))
+    }
+
+    /// Takes down what is said.
+    pub(super) fn remark(&mut self, remark: &Remark) -> io::Result<()> {
+        self.add(&Entry::Remark(remark.clone()))
+    }
+
+    /// Before the journal has begun, what happens is part of what its head will know.
+    fn add(&mut self, entry: &Entry) -> io::Result<()> {
+        if self.is_begun() {
+            serde_json::to_writer(&mut self.waiting, entry)?;
+            self.waiting.push(b'\n');
+        }
+        Ok(())
+    }
+
+    /// Writes what waits. The file is then to be brought to the disk.
+    pub(super) fn flush(&mut self) -> io::Result<Option<Arc<File>>> {
+        let Some(file) = self.file.as_ref().filter(|_| !self.waiting.is_empty()) else { return Ok(None) };
+        self.bytes += write_frame(file, &self.waiting)?;
+        self.waiting.clear();
+        Ok(Some(Arc::clone(file)))
+    }
+
+    /// Takes it away.
+    pub(super) fn remove(&mut self) -> io::Result<()> {
+        match self.file.take() {
+            Some(_) => fs::remove_file(&self.path),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes a frame with a checksum; how many bytes it has.
+fn write_frame(mut file: &File, lines: &[u8]) -> io::Result<u64> {
+    let mut encoder = Encoder::new(Vec::new(), ZSTD_LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.write_all(lines)?;
+    let frame = encoder.finish()?;
+    // In one go: a frame is there or it is not, as far as the system can help.
+    file.write_all(&frame)?;
+    Ok(frame.len() as u64)
+}
+
+/// What a journal holds: its head, and what happened since, up to the last whole flush.
+pub(super) struct Recovered {
+    pub(super) head: Head,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// Reads the journal at `path`.
+///
+/// # Errors
+///
+/// The system's, where it cannot be read at all.
+pub(super) fn read(path: &Path) -> io::Result<Result<Recovered, TraceFormatError>> {
+    let mut file = BufReader::new(OpenOptions::new().read(true).open(path)?);
+    let wrong = |message: String| TraceFormatError { path: path.display().to_string(), message };
+    let Some(head) = read_frame(&mut file) else {
+        return Ok(Err(wrong("the journal's head is cut off or damaged".to_owned())));
+    };
+    let head: Head = match serde_json::from_slice(&head) {
+        Ok(head) => head,
+        Err(error) => return Ok(Err(wrong(format!("no journal that this irqtrace reads: {error}")))),
+    };
+    if head.journal != VERSION {
+        let message = format!("a journal of version {}; the irqtrace that recorded it reads it", head.journal);
+        return Ok(Err(wrong(message)));
+    }
+    let mut entries = Vec::new();
+    while let Some(frame) = read_frame(&mut file) {
+        for line in frame.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice(line) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => {
+                    return Ok(Err(wrong(format!("the journal tells what this irqtrace does not know: {error}"))));
+                }
+            }
+        }
+    }
+    Ok(Ok(Recovered { head, entries }))
+}
+
+/// The next frame; none at the end, or where it is cut off or damaged.
+fn read_frame(file: &mut impl BufRead) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    // Only this frame: the decoder stops at its end.
+    let mut decoder = Decoder::with_buffer(file).ok()?.single_frame().take(FRAME_LIMIT);
+    decoder.read_to_end(&mut text).ok()?;
+    (!text.is_empty()).then_some(text)
+}

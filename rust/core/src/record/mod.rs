@@ -1,0 +1,326 @@
+//! A trace on its way to disk.
+
+mod journal;
+mod packed;
+mod place;
+mod properties;
+mod target;
+mod trailer;
+mod unfinished;
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use tempfile::TempPath;
+
+use crate::block::Block;
+use crate::ledger::{Ledger, Remark};
+use crate::trace::{Chunk, ChunkBuilder, Flattener, conform, schema};
+use crate::{IrqtraceError, META_KEY, Meta, TraceFormatError};
+use journal::Journal;
+use properties::{ROW_GROUP_BYTES, ROW_GROUP_ROWS, properties};
+use target::{Target, sync_folder};
+use trailer::MAGIC_BYTES;
+pub use unfinished::{Unfinished, repair};
+
+/// Writes the flat table to a Parquet file that has its name only once it is complete.
+///
+/// A recording is kept while it is under way, see [`journal`]; anything else is written to a temporary file in the same
+/// folder, which is removed when the writer is dropped.
+pub struct TraceWriter {
+    // The file itself and not a `NamedTempFile`, which hides the number of the system's error in one of its own.
+    writer: ArrowWriter<File>,
+    target: Target,
+    until_then: UntilThen,
+}
+
+/// What was written and is on its way to the disk.
+#[must_use = "it is to be brought to the disk"]
+pub(crate) struct Flushed {
+    file: Arc<File>,
+    path: PathBuf,
+}
+
+impl Flushed {
+    /// Waits until the disk has it.
+    pub(crate) fn sync(self) -> Result<(), IrqtraceError> {
+        self.file.sync_data().map_err(|source| IrqtraceError::Io { path: self.path, source })
+    }
+}
+
+/// What the file is before it has its name.
+enum UntilThen {
+    Temporary(TempPath),
+    UnderWay(UnderWay),
+}
+
+/// A recording that can be opened from its first flush on.
+struct UnderWay {
+    partial: PathBuf,
+    journal: Journal,
+    /// It has its name, or was given up.
+    settled: bool,
+}
+
+/// The name of the file under way, and that of its journal.
+const PARTIAL: &str = ".partial";
+const JOURNAL: &str = ".journal";
+
+/// A row group of a recording under way ends with a chunk: with one more it could have too many rows.
+const FULL_ROWS: usize = ROW_GROUP_ROWS - ChunkBuilder::ROWS;
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+impl TraceWriter {
+    /// Begins the file that will be `path`. One that it replaces is replaced behind links, and hands on its rights.
+    ///
+    /// # Errors
+    ///
+    /// The path exists and `overwrite` is not set ([`io::ErrorKind::AlreadyExists`]), is empty or something other than
+    /// a file, or its folder cannot be written.
+    pub fn create(path: &Path, overwrite: bool) -> Result<Self, IrqtraceError> {
+        let target = Target::new(path, overwrite)?;
+        let (file, temporary) = target.temporary().map_err(|error| target.fail(error))?;
+        Self::new(file, target, UntilThen::Temporary(temporary), Some(ROW_GROUP_ROWS))
+    }
+
+    /// The same for a recording: whatever happens, what was flushed until then can be opened.
+    ///
+    /// # Errors
+    ///
+    /// The same, and where an unfinished recording of that name is there: one that is under way, or one that was cut off
+    /// and `overwrite` is not set.
+    pub fn under_way(path: &Path, overwrite: bool) -> Result<Self, IrqtraceError> {
+        let target = Target::new(path, overwrite)?;
+        let partial = with_suffix(&target.path, PARTIAL);
+        let journal = Journal::new(with_suffix(&target.path, JOURNAL));
+        unfinished::make_way(&target, &partial, journal.path()).map_err(|error| target.fail(error))?;
+        let file = target.create_beside(&partial).map_err(|error| target.fail(error))?;
+        // Tells readers that somebody writes. Where a file system knows no locks, they take the recording for cut off.
+        let _ = file.try_lock();
+        Self::new(file, target, UntilThen::UnderWay(UnderWay { partial, journal, settled: false }), None)
+    }
+
+    fn new(
+        file: File,
+        target: Target,
+        until_then: UntilThen,
+        row_group_rows: Option<usize>,
+    ) -> Result<Self, IrqtraceError> {
+        let writer = properties(row_group_rows)
+            .and_then(|properties| ArrowWriter::try_new(file, schema::flat(), Some(properties)))
+            .map_err(|error| target.fail(io_error(error)))?;
+        Ok(Self { writer, target, until_then })
+    }
+
+    /// Adds rows of the flat table. The columns may come from elsewhere, see [`conform`].
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or the batch is no flat table.
+    pub fn write_flat(&mut self, batch: &RecordBatch) -> Result<(), IrqtraceError> {
+        let batch = conform(batch)
+            .map_err(|message| TraceFormatError { path: self.target.given.display().to_string(), message })?;
+        self.writer.write(&batch).map_err(|error| self.target.fail(io_error(error)))
+    }
+
+    /// Adds the rows of a chunk.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or the chunk has a line or group that the flattener does not know.
+    pub fn write_chunk(&mut self, chunk: &Arc<Chunk>, flattener: &Flattener) -> Result<(), IrqtraceError> {
+        for batch in flattener.batches(chunk.clone()) {
+            let batch = batch.map_err(|error| self.target.fail(io::Error::other(error)))?;
+            self.write_flat(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// Takes down a block of a recording under way. `before` is what was known before it.
+    pub(crate) fn note_block(&mut self, block: &Block, before: &Ledger) -> Result<(), IrqtraceError> {
+        let UntilThen::UnderWay(under_way) = &mut self.until_then else { return Ok(()) };
+        let begun = under_way.journal.is_begun();
+        let noted = if begun { Ok(()) } else { under_way.begin_journal(&self.target, before, MAGIC_BYTES) };
+        noted.and_then(|()| under_way.journal.block(block)).map_err(|error| self.target.fail(error))
+    }
+
+    /// Takes down what is said of it.
+    pub(crate) fn note_remark(&mut self, remark: &Remark) -> Result<(), IrqtraceError> {
+        let UntilThen::UnderWay(UnderWay { journal, .. }) = &mut self.until_then else { return Ok(()) };
+        journal.remark(remark).map_err(|error| self.target.fail(error))
+    }
+
+    /// Writes all that was taken down: it can be opened from now on, and once it is on the disk whatever happens.
+    ///
+    /// # Errors
+    ///
+    /// The journal cannot be written, or somebody took the file away.
+    pub(crate) fn flush(&mut self) -> Result<Option<Flushed>, IrqtraceError> {
+        let UntilThen::UnderWay(UnderWay { journal, .. }) = &mut self.until_then else { return Ok(None) };
+        let written = is_there(self.writer.inner()).and_then(|()| journal.flush());
+        let file = written.map_err(|error| self.target.fail(error))?;
+        Ok(file.map(|file| Flushed { file, path: self.target.given.clone() }))
+    }
+
+    /// Ends the row group of a recording under way where it is full. `ledger` knows the rows that were written, and no
+    /// others.
+    pub(crate) fn end_full_row_group(&mut self, ledger: &Ledger) -> Result<(), IrqtraceError> {
+        let UntilThen::UnderWay(under_way) = &mut self.until_then else { return Ok(()) };
+        if self.writer.in_progress_rows() < FULL_ROWS && self.writer.in_progress_size() < ROW_GROUP_BYTES {
+            return Ok(());
+        }
+        let writer = &mut self.writer;
+        let ended = end_row_group(writer).map_err(io_error).and_then(|file_bytes| {
+            writer.inner().sync_data()?;
+            under_way.begin_journal(&self.target, ledger, file_bytes)
+        });
+        ended.map_err(|error| self.target.fail(error))
+    }
+
+    /// Bytes in the file so far, and in its journal. Rows come into the file by row groups.
+    #[must_use]
+    pub fn bytes_written(&self) -> u64 {
+        let journal = match &self.until_then {
+            UntilThen::Temporary(_) => 0,
+            UntilThen::UnderWay(under_way) => under_way.journal.bytes(),
+        };
+        self.writer.bytes_written() as u64 + journal
+    }
+
+    /// Bytes that wait in memory for their row group to be complete.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.writer.memory_size()
+    }
+
+    /// Completes the file with the JSON object of `docs/format.md`, brings it to the disk and gives it its name.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written. Or it cannot be given its name, for one by the fact that a file has come to be there
+    /// and `overwrite` is not set: then the recording stays, complete, under the temporary name
+    /// ([`IrqtraceError::NotNamed`]).
+    pub fn finish(mut self, meta_json: &str) -> Result<(), IrqtraceError> {
+        self.writer.append_key_value_metadata(KeyValue::new(META_KEY.to_owned(), meta_json.to_owned()));
+        self.writer.finish().map_err(|error| self.target.fail(io_error(error)))?;
+        // Else a crash soon after could leave the name with nothing behind it.
+        self.writer.inner().sync_all().map_err(|error| self.target.fail(error))?;
+        let Self { until_then, target, .. } = self;
+        match until_then {
+            UntilThen::Temporary(temporary) => target.name_temporary(temporary),
+            UntilThen::UnderWay(mut under_way) => {
+                under_way.settled = true;
+                let named = target.name(&under_way.partial);
+                // The file has everything, whatever its name.
+                let removed = under_way.journal.remove().and_then(|()| sync_folder(&target.path));
+                named.and(removed.map_err(|error| target.fail(error)))
+            }
+        }
+    }
+
+    /// Gives the file up: nothing of it remains.
+    pub(crate) fn abandon(self) {
+        if let UntilThen::UnderWay(mut under_way) = self.until_then {
+            under_way.remove();
+        }
+    }
+
+    /// Where what was flushed can be found, if it is to be found at all.
+    pub(crate) fn kept(&self) -> Option<PathBuf> {
+        match &self.until_then {
+            UntilThen::UnderWay(under_way) if under_way.journal.is_begun() && under_way.partial.exists() => {
+                Some(under_way.partial.clone())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl UnderWay {
+    fn begin_journal(&mut self, target: &Target, ledger: &Ledger, file_bytes: u64) -> io::Result<()> {
+        self.journal.begin(ledger, file_bytes, |path| target.create_beside(path))
+    }
+
+    fn remove(&mut self) {
+        self.settled = true;
+        // What cannot be removed now is a leftover that the next recording of this name tells of.
+        let _ = fs::remove_file(&self.partial);
+        let _ = self.journal.remove();
+    }
+}
+
+impl Drop for UnderWay {
+    /// What was flushed stays, however the recording ends. Before the first flush there is nothing to keep.
+    fn drop(&mut self) {
+        if !self.settled && !self.journal.is_begun() {
+            self.remove();
+        }
+    }
+}
+
+/// Ends the row group under way, with its trailer; how long the file is then.
+fn end_row_group(writer: &mut ArrowWriter<File>) -> Result<u64, ParquetError> {
+    writer.flush()?;
+    if let Some(row_group) = writer.flushed_row_groups().last() {
+        let trailer = trailer::trailer(row_group)?;
+        writer.write_all(&trailer)?;
+    }
+    writer.sync()?;
+    Ok(writer.bytes_written() as u64)
+}
+
+/// A file that has no name any more would be written in vain.
+fn is_there(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) == 0 {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "was removed while it was being written"));
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
+}
+
+/// Writes a whole flat table, of whatever data frame library, as a trace file.
+///
+/// # Errors
+///
+/// The table has not the columns of [`schema::flat`], the metadata is not of `docs/format.md`, or the file cannot be
+/// written.
+pub fn write_flat(
+    table: impl RecordBatchReader,
+    meta_json: &str,
+    path: &Path,
+    overwrite: bool,
+) -> Result<(), IrqtraceError> {
+    let wrong = |message| TraceFormatError { path: "the flat table".to_owned(), message };
+    Meta::from_json("the flat table", Some(meta_json))?;
+    let mut writer = TraceWriter::create(path, overwrite)?;
+    for batch in table {
+        let batch = batch.map_err(|error| wrong(error.to_string()))?;
+        writer.write_flat(&batch)?;
+    }
+    writer.finish(meta_json)
+}
+
+/// What the system said, where it was the system that said it.
+fn io_error(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(source) => *source,
+            Err(source) => io::Error::other(source),
+        },
+        error => io::Error::other(error),
+    }
+}

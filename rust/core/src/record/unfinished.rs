@@ -1,0 +1,245 @@
+//! Recordings without their end: those that are under way, and those that were cut off.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaDataReader;
+
+use super::journal::{self, Entry, Recovered};
+use super::packed::Layouts;
+use super::place::PlacedFile;
+use super::target::{Target, remove_if_there, sync_folder};
+use super::{JOURNAL, PARTIAL, TraceWriter, trailer, with_suffix};
+use crate::ledger::Remark;
+use crate::store::Store;
+use crate::trace::{ChunkBuilder, schema};
+use crate::{IrqtraceError, META_KEY, Meta, Trace, TraceFormatError, WarningType};
+
+/// A recording up to its last flush. It stays what it was when it was opened, whatever becomes of its files.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// The row groups.
+    file: PlacedFile,
+    row_groups: ArrowReaderMetadata,
+    /// What came after them.
+    rest: Trace,
+    partial: PathBuf,
+    under_way: bool,
+}
+
+/// The names of a recording: the one that it will have, and those that it has until then.
+struct Names {
+    complete: PathBuf,
+    partial: PathBuf,
+    journal: PathBuf,
+}
+
+impl Names {
+    /// Of a recording that is called by any of its names.
+    fn of(path: &Path) -> io::Result<Self> {
+        let path = super::target::behind_links(path)?;
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        let complete = if name.ends_with(PARTIAL.as_bytes()) || name.ends_with(JOURNAL.as_bytes()) {
+            path.with_extension("")
+        } else {
+            path
+        };
+        let (partial, journal) = (with_suffix(&complete, PARTIAL), with_suffix(&complete, JOURNAL));
+        Ok(Self { complete, partial, journal })
+    }
+}
+
+impl Unfinished {
+    /// Opens the unfinished recording that is to become `path`. Nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// There is none ([`io::ErrorKind::NotFound`]), or it is damaged.
+    pub fn open(path: &Path) -> Result<Self, IrqtraceError> {
+        let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
+        let Names { partial, journal, .. } = Names::of(path).map_err(fail)?;
+        let file = File::open(&partial).map_err(fail)?;
+        let under_way = is_locked(&file);
+        Self::of(file, partial, &journal, under_way)
+    }
+
+    /// The recording whose file is open already, so that it is of no matter if the journal is replaced meanwhile: the file
+    /// only grows.
+    fn of(file: File, partial: PathBuf, journal: &Path, under_way: bool) -> Result<Self, IrqtraceError> {
+        let recovered = match journal::read(journal) {
+            Ok(recovered) => recovered?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let message = "a recording that was cut off before its first flush, or whose journal is missing";
+                return Err(damaged(&partial, message).into());
+            }
+            Err(source) => return Err(IrqtraceError::Io { path: journal.to_owned(), source }),
+        };
+        let file = PlacedFile::new(file);
+        let row_groups =
+            row_groups(&file, recovered.head.file_bytes).map_err(|error| damaged(&partial, error.to_string()))?;
+        let rest = rest(recovered, journal, under_way)?;
+        Ok(Self { file, row_groups, rest, partial, under_way })
+    }
+
+    /// All that is known of it besides its rows.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.rest.meta
+    }
+
+    /// Whether somebody was still recording it when it was opened.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
+    /// The flat table, or some of its columns in the table's order, read batch by batch as it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// There is no such column, or the file is damaged.
+    pub fn flat(&self, columns: Option<&[String]>) -> Result<Box<dyn RecordBatchReader + Send>, IrqtraceError> {
+        let all = schema::flat();
+        let wanted: Vec<usize> = match columns {
+            None => (0..all.fields().len()).collect(),
+            Some(names) => {
+                let places: Result<Vec<usize>, ArrowError> = names.iter().map(|name| all.index_of(name)).collect();
+                let mut places = places?;
+                places.sort_unstable();
+                places.dedup();
+                places
+            }
+        };
+        let schema: SchemaRef = Arc::new(all.project(&wanted)?);
+        let rest = self.rest.flat().map({
+            let wanted = wanted.clone();
+            move |batch| batch.and_then(|batch| batch.project(&wanted))
+        });
+        let mask = ProjectionMask::leaves(self.row_groups.parquet_schema(), wanted);
+        let rows = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.row_groups.clone())
+            .with_projection(mask)
+            .with_batch_size(ChunkBuilder::ROWS)
+            .build()
+            .map_err(|error| damaged(&self.partial, error.to_string()))?;
+        let of_schema = schema.clone();
+        let rows = rows.map(move |batch| {
+            let batch = batch?;
+            RecordBatch::try_new(of_schema.clone(), batch.columns().to_vec())
+        });
+        Ok(Box::new(RecordBatchIterator::new(rows.chain(rest), schema)))
+    }
+}
+
+/// Makes a plain trace file of an unfinished recording, under the name that it was to have. Where the recording is complete
+/// and was only not given its name, it is named. Its other files go.
+///
+/// # Errors
+///
+/// There is none, it is still under way, it is damaged, or there is a file of that name and `overwrite` is not set. The
+/// recording then stays as it is.
+pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
+    let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
+    let Names { complete, partial, journal } = Names::of(path).map_err(fail)?;
+    let file = match File::open(&partial) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && complete.is_file() => {
+            return Err(fail(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "there is nothing unfinished beside it to repair",
+            )));
+        }
+        file => file.map_err(fail)?,
+    };
+    // Held to the end: nobody else repairs it meanwhile.
+    if matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)) {
+        return Err(fail(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "is still being written; it can be opened as it is",
+        )));
+    }
+    let target = Target::new(&complete, overwrite)?;
+    if is_complete(&file) {
+        target.name(&partial)?;
+    } else {
+        let unfinished = Unfinished::of(file.try_clone().map_err(fail)?, partial.clone(), &journal, false)?;
+        let mut writer = TraceWriter::create(&complete, overwrite)?;
+        for batch in unfinished.flat(None)? {
+            writer.write_flat(&batch.map_err(|error| damaged(&partial, error.to_string()))?)?;
+        }
+        writer.finish(&unfinished.meta().to_json()?)?;
+        fs::remove_file(&partial).map_err(fail)?;
+    }
+    remove_if_there(&journal).map_err(fail)?;
+    sync_folder(&complete).map_err(fail)
+}
+
+/// Makes way for a recording whose files will have these names.
+pub(super) fn make_way(target: &Target, partial: &Path, journal: &Path) -> io::Result<()> {
+    let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::AlreadyExists, why.to_owned()));
+    if File::open(partial).is_ok_and(|file| is_locked(&file)) {
+        return refuse("is being recorded by somebody else; choose another name");
+    }
+    if !target.overwrite && [partial, journal].iter().any(|path| path.symlink_metadata().is_ok()) {
+        return refuse(
+            "an unfinished recording of this name is there: irqtrace repair completes it, overwrite (--force) replaces it",
+        );
+    }
+    remove_if_there(partial)?;
+    remove_if_there(journal)
+}
+
+/// Whether a recorder holds the file. Where locks are not known nobody seems to.
+fn is_locked(file: &File) -> bool {
+    match file.try_lock_shared() {
+        Ok(()) => {
+            // Closing would do it too, but the descriptor is kept.
+            let _ = file.unlock();
+            false
+        }
+        Err(error) => matches!(error, fs::TryLockError::WouldBlock),
+    }
+}
+
+/// Whether it has all of a trace file, and only lacks its name.
+fn is_complete(file: &File) -> bool {
+    let described = ParquetMetaDataReader::new().parse_and_finish(file).ok();
+    let pairs = described.as_ref().and_then(|described| described.file_metadata().key_value_metadata());
+    pairs.is_some_and(|pairs| pairs.iter().any(|pair| pair.key == META_KEY))
+}
+
+fn row_groups(file: &PlacedFile, end: u64) -> Result<ArrowReaderMetadata, ParquetError> {
+    let schema = Arc::new(ArrowSchemaConverter::new().convert(&schema::flat())?);
+    let described = trailer::read(file, end, &schema)?;
+    ArrowReaderMetadata::try_new(Arc::new(described), ArrowReaderOptions::new().with_schema(schema::flat()))
+}
+
+/// What the journal tells.
+fn rest(recovered: Recovered, journal: &Path, under_way: bool) -> Result<Trace, IrqtraceError> {
+    let Recovered { head, entries } = recovered;
+    let facts = head.ledger.facts().clone();
+    let mut layouts = Layouts(head.ledger.layouts());
+    let mut store = Store::resume(head.ledger);
+    for entry in entries {
+        match entry {
+            Entry::Block(packed) => {
+                let block = packed.unpack(&facts, &mut layouts);
+                store.add(&block.ok_or_else(|| damaged(journal, "the journal contradicts itself"))?)?;
+            }
+            Entry::Remark(remark) => store.remark(remark)?,
+        }
+    }
+    let why = if under_way { "it is still under way" } else { "it was cut off" };
+    store.remark(Remark::Note { r#type: WarningType::Incomplete, detail: why.to_owned() })?;
+    Ok(store.trace()?)
+}
+
+fn damaged(path: &Path, message: impl Into<String>) -> TraceFormatError {
+    TraceFormatError { path: path.display().to_string(), message: message.into() }
+}

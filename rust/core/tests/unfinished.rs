@@ -1,0 +1,468 @@
+//! A recording is there up to its last flush, whatever becomes of its recorder.
+
+mod machine;
+mod traces;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use irqtrace_core::engine::{Engine, TextEngine};
+use irqtrace_core::parse::TextKind;
+use irqtrace_core::plan::Wanted;
+use irqtrace_core::recording::{Recording, Setup};
+use irqtrace_core::select::Selection;
+use irqtrace_core::source::{ReadError, TextSource};
+use irqtrace_core::{
+    Clock, EngineName, HostFacts, IrqtraceError, Kind, META_KEY, ManualClock, Meta, Settings, TraceWriter, Unfinished,
+    WarningType, Window, repair,
+};
+use machine::{Machine, change};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use proptest::prelude::*;
+use tempfile::TempDir;
+use traces::{FlatRow, flat_rows};
+
+const MS: i64 = 1_000_000;
+
+type OnRead = Box<dyn FnMut(usize) + Send>;
+
+/// Texts one after the other, each read a little late, and something to do before each and at the end. No text is read
+/// before all that was read has been taken in.
+struct Scripted {
+    texts: Vec<String>,
+    at: usize,
+    on_read: OnRead,
+    recording: Arc<OnceLock<Recording>>,
+}
+
+impl TextSource for Scripted {
+    fn path(&self) -> &'static str {
+        "interrupts"
+    }
+
+    fn read(&mut self, _: Option<usize>, clock: &dyn Clock, text: &mut Vec<u8>) -> Result<Window, ReadError> {
+        if let Some(recording) = self.recording.get().filter(|_| self.at > 0) {
+            let mut patience = 8;
+            while patience > 0 {
+                match recording.counts() {
+                    Ok(counts) if counts.sample + 1 >= i64::try_from(self.at).unwrap() => break,
+                    // Not for ever: what cannot be written is not taken in.
+                    Ok(_) => patience -= 1,
+                    // It is not told yet that sampling has begun.
+                    Err(_) => thread::yield_now(),
+                }
+            }
+        }
+        (self.on_read)(self.at);
+        let Some(next) = self.texts.get(self.at) else { return Err(ReadError::End) };
+        self.at += 1;
+        text.clear();
+        text.extend_from_slice(next.as_bytes());
+        let late = i64::try_from(self.at).unwrap() * 7_919 % 90_000;
+        let begin = clock.now() + late;
+        Ok(Window { begin, end: begin + 20_000 + late / 3 })
+    }
+}
+
+/// Records texts into `path`, and flushes as often as it can.
+fn record(path: &Path, texts: Vec<String>, on_read: OnRead) -> Result<(), IrqtraceError> {
+    let mut kinds = vec![Kind::Irq];
+    kinds.extend(texts[0].contains("AR").then_some(Kind::Arch));
+    let wanted = Wanted { interval_ns: MS, kinds: kinds.iter().map(|&kind| (kind, MS)).collect(), irqs: None };
+    let selection = Selection { kinds, irqs: None };
+    let known = Arc::new(OnceLock::new());
+    let source = Scripted { texts, at: 0, on_read, recording: known.clone() };
+    let engine = TextEngine::new(source, TextKind::Interrupts, selection, EngineName::Replay);
+    let engines: Vec<Box<dyn Engine>> = vec![Box::new(engine)];
+    // Each sample is a block.
+    let settings = Settings { batch_every_ns: 1, ..Settings::default() };
+    let plan = wanted.plan(engines, &settings, None).unwrap();
+    let setup = Setup {
+        host: HostFacts { host: "here".to_owned(), ..HostFacts::default() },
+        settings,
+        file: Some(TraceWriter::under_way(path, false)?),
+        flush_every: Duration::ZERO,
+        memory_limit: usize::MAX,
+        stop_at_memory_limit: false,
+        prepare: Box::new(|| Ok(Box::new(()))),
+    };
+    let clock = Arc::new(ManualClock::new(0, 1_700_000_000_000_000_000));
+    let recording = known.get_or_init(|| Recording::new(plan, setup, clock));
+    recording.start()?;
+    recording.mark("begun")?;
+    while !recording.wait(Duration::from_secs(1)) {}
+    recording.stop()
+}
+
+fn place() -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("t.parquet");
+    (folder, path)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}{suffix}", path.display()))
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The unfinished recording once so many reads of each group have come to it, as the recorder is at its next.
+fn with_reads(path: &Path, reads: usize) -> Unfinished {
+    loop {
+        let there = Unfinished::open(path);
+        if let Ok(there) = there
+            && there.meta().groups.iter().all(|group| group.reads == reads as u64)
+        {
+            return there;
+        }
+        thread::yield_now();
+    }
+}
+
+fn rows(recording: &Unfinished) -> Vec<FlatRow> {
+    recording.flat(None).unwrap().flat_map(|batch| flat_rows(&batch.unwrap())).collect()
+}
+
+/// A trace file's rows and what it says of itself.
+fn complete(path: &Path) -> (Vec<FlatRow>, Meta) {
+    let file = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let pairs = file.metadata().file_metadata().key_value_metadata().unwrap();
+    let json = pairs.iter().find(|pair| pair.key == META_KEY).and_then(|pair| pair.value.as_deref());
+    let meta = Meta::from_json("t.parquet", json).unwrap();
+    (file.build().unwrap().flat_map(|batch| flat_rows(&batch.unwrap())).collect(), meta)
+}
+
+/// As a crash would leave them: the files as they are, elsewhere. The journal first, as for any reader.
+fn cut_off(path: &Path, folder: &Path) -> PathBuf {
+    let copy = folder.join("t.parquet");
+    for suffix in [".journal", ".partial"] {
+        fs::copy(beside(path, suffix), beside(&copy, suffix)).unwrap();
+    }
+    copy
+}
+
+/// What is the same in an unfinished recording and in the file that it becomes without another read.
+fn lasting(meta: &Meta) -> Meta {
+    let warnings = meta.warnings.iter().filter(|warning| warning.r#type != WarningType::Incomplete).cloned().collect();
+    // The last of a cost is told with the last block.
+    Meta { warnings, marks: vec![], cost: irqtrace_core::Cost::default(), ..meta.clone() }
+}
+
+fn steady(cells: usize, reads: usize) -> Vec<String> {
+    let text = |read: usize| {
+        let mut text = String::from("           CPU0       CPU1       \n");
+        for line in 0..cells / 2 {
+            let count = |cpu: usize| (2 * line + cpu + 1) * read;
+            text += &format!("{line:>3}: {:>10} {:>10}  PIC  {line}-edge  dev{line}\n", count(0), count(1));
+        }
+        text
+    };
+    (0..reads).map(text).collect()
+}
+
+/// Of a recording of steady growth, everything adds up: the rows are those of so many reads, and the counts theirs.
+fn assert_steady(recording: &Unfinished, cells: usize) -> usize {
+    let rows = rows(recording);
+    let reads = recording.meta().groups.iter().map(|group| group.reads).max().unwrap_or(0);
+    let reads = usize::try_from(reads).unwrap();
+    assert_eq!(rows.len(), cells * reads);
+    for (at, row) in rows.iter().enumerate() {
+        let (read, cell) = (at / cells, at % cells);
+        assert_eq!(row.sample, i64::try_from(read).unwrap());
+        assert_eq!(row.delta, if read == 0 { 0 } else { i64::try_from(cell).unwrap() + 1 });
+    }
+    let finals = &recording.meta().finals;
+    let counts: Vec<u64> = (1..=cells as u64).map(|cell| cell * (reads as u64).saturating_sub(1)).collect();
+    assert_eq!(finals.count, counts.into_iter().filter(|&count| count > 0).collect::<Vec<_>>());
+    reads
+}
+
+proptest! {
+    #![proptest_config(traces::cases(32))]
+
+    /// Lines and CPUs come and go, counts wrap and fall.
+    #[test]
+    fn what_was_flushed_is_what_the_file_will_have(
+        start in prop::array::uniform6(prop::array::uniform5(prop_oneof![0_u32..500, (u32::MAX - 5_000)..=u32::MAX])),
+        steps in prop::collection::vec(prop::collection::vec(change(), 0..5), 1..25),
+    ) {
+        let mut machine = Machine { lines: [true; 6], cpus: [true; 5], counts: start };
+        let mut texts = vec![machine.text()];
+        for changes in &steps {
+            for change in changes {
+                machine.apply(change);
+            }
+            texts.push(machine.text());
+        }
+        let (_folder, path) = place();
+        let (reads, watched) = (texts.len(), path.clone());
+        let (tell, told) = std::sync::mpsc::channel();
+        record(&path, texts, Box::new(move |at| {
+            if at == reads {
+                let unfinished = with_reads(&watched, reads);
+                let _ = tell.send((rows(&unfinished), unfinished.meta().clone(), unfinished.is_under_way()));
+            }
+        })).unwrap();
+        let (unfinished_rows, unfinished_meta, under_way) = told.recv().unwrap();
+        let (rows, meta) = complete(&path);
+        prop_assert!(under_way);
+        prop_assert!(unfinished_rows == rows);
+        prop_assert_eq!(lasting(&unfinished_meta), lasting(&meta));
+        let incomplete = |meta: &Meta| meta.warnings.iter().filter(|w| w.r#type == WarningType::Incomplete).count();
+        prop_assert_eq!((incomplete(&unfinished_meta), incomplete(&meta)), (1, 0));
+        prop_assert_eq!(meta.marks.len(), 1);
+    }
+}
+
+#[test]
+fn a_finished_recording_leaves_its_file_and_nothing_else() {
+    let (folder, path) = place();
+    record(&path, steady(8, 20), Box::new(|_| ())).unwrap();
+    assert_eq!(names(folder.path()), ["t.parquet"]);
+}
+
+#[test]
+fn a_recording_in_progress_is_seen_again_and_again() {
+    let (_folder, path) = place();
+    let watched = path.clone();
+    let mut seen: Vec<Unfinished> = Vec::new();
+    record(
+        &path,
+        steady(8, 30),
+        Box::new(move |at| {
+            if at % 10 == 5 {
+                seen.push(with_reads(&watched, at));
+                // Those that were opened before are what they were.
+                let reads: Vec<usize> = seen.iter().map(|recording| assert_steady(recording, 8)).collect();
+                assert_eq!(reads, (0..seen.len()).map(|before| 10 * before + 5).collect::<Vec<_>>());
+            }
+        }),
+    )
+    .unwrap();
+}
+
+/// A recording of `reads` reads that was cut off after the last.
+fn cut(cells: usize, reads: usize) -> (TempDir, PathBuf) {
+    let (_folder, path) = place();
+    let (other, _) = place();
+    let (watched, into) = (path.clone(), other.path().to_owned());
+    record(
+        &path,
+        steady(cells, reads),
+        Box::new(move |at| {
+            // Of a small one each read is a flush.
+            if at == reads || (at > 0 && reads < 100) {
+                with_reads(&watched, at);
+            }
+            if at == reads {
+                cut_off(&watched, &into);
+            }
+        }),
+    )
+    .unwrap();
+    let copy = other.path().join("t.parquet");
+    (other, copy)
+}
+
+#[test]
+fn a_recording_that_was_cut_off_says_so() {
+    let (_folder, path) = cut(8, 20);
+    let recording = Unfinished::open(&path).unwrap();
+    assert!(!recording.is_under_way());
+    assert_eq!(assert_steady(&recording, 8), 20);
+    let [warning] = &recording.meta().warnings[..] else { panic!("{:?}", recording.meta().warnings) };
+    assert_eq!(warning.r#type, WarningType::Incomplete);
+    assert!(warning.message.contains("cut off"), "{}", warning.message);
+}
+
+#[test]
+fn a_journal_that_is_cut_anywhere_is_right_up_to_there_or_an_error() {
+    let (_folder, path) = cut(8, 12);
+    let journal = beside(&path, ".journal");
+    let whole = fs::read(&journal).unwrap();
+    let mut reads = 0;
+    for length in 0..whole.len() {
+        fs::write(&journal, &whole[..length]).unwrap();
+        match Unfinished::open(&path) {
+            Ok(recording) => {
+                let there = assert_steady(&recording, 8);
+                assert!((reads..=reads + 1).contains(&there), "{there} reads in {length} bytes, {reads} in fewer");
+                reads = there;
+            }
+            Err(IrqtraceError::TraceFormat(error)) => {
+                assert_eq!(reads, 0, "{error}");
+                assert!(error.path.ends_with("t.parquet.journal"), "{error}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(reads >= 11, "all but the last flush are there: {reads} reads");
+}
+
+#[test]
+fn a_journal_with_a_wrong_byte_is_right_up_to_there_or_an_error() {
+    let (_folder, path) = cut(8, 12);
+    let journal = beside(&path, ".journal");
+    let whole = fs::read(&journal).unwrap();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..3_000 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut damaged = whole.clone();
+        let at = usize::try_from(random >> 33).unwrap() % damaged.len();
+        damaged[at] ^= 1 << (random >> 29 & 7);
+        fs::write(&journal, &damaged).unwrap();
+        match Unfinished::open(&path) {
+            Ok(recording) => drop(assert_steady(&recording, 8)),
+            Err(error) => assert!(matches!(error, IrqtraceError::TraceFormat(_)), "{error}"),
+        }
+    }
+}
+
+/// So many that two row groups and a rest come of them.
+const MANY: (usize, usize) = (1_024, 2_300);
+
+#[test]
+fn row_groups_are_read_from_the_file_and_the_rest_from_the_journal() {
+    let (cells, reads) = MANY;
+    let (folder, path) = cut(cells, reads);
+    let recording = Unfinished::open(&path).unwrap();
+    let partial = beside(&path, ".partial");
+    let length = fs::metadata(&partial).unwrap().len();
+    assert!(length > 100_000, "{length} bytes in row groups");
+    // Two row groups, and less than one in the journal.
+    assert_eq!(assert_steady(&recording, cells), reads);
+
+    let some = recording.flat(Some(&["delta".to_owned(), "sample".to_owned()])).unwrap();
+    assert_eq!(
+        some.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>(),
+        ["sample", "delta"]
+    );
+    assert_eq!(some.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), cells * reads);
+    assert!(recording.flat(Some(&["none".to_owned()])).is_err());
+
+    // What came after the last row group and belongs to none yet is of no interest.
+    let whole = fs::read(&partial).unwrap();
+    fs::write(&partial, [&whole[..], b"half a row group"].concat()).unwrap();
+    assert_eq!(assert_steady(&Unfinished::open(&path).unwrap(), cells), reads);
+
+    repair(&path, false).unwrap();
+    assert_eq!(names(folder.path()), ["t.parquet"]);
+    assert!(complete(&path).0 == rows(&recording));
+}
+
+#[test]
+fn a_file_that_is_shorter_than_its_journal_says_is_an_error() {
+    let (cells, reads) = MANY;
+    let (_folder, path) = cut(cells, reads);
+    let partial = beside(&path, ".partial");
+    let whole = fs::read(&partial).unwrap();
+    for length in [0, 4, 100, whole.len() / 2, whole.len() - 5_000, whole.len() - 100, whole.len() - 8, whole.len() - 1]
+    {
+        fs::write(&partial, &whole[..length]).unwrap();
+        let error = Unfinished::open(&path).map(|_| ()).unwrap_err();
+        assert!(matches!(&error, IrqtraceError::TraceFormat(error) if error.path.ends_with(".partial")), "{error}");
+    }
+}
+
+#[test]
+fn what_is_repaired_is_a_plain_trace_file() {
+    let (folder, path) = cut(8, 20);
+    let before = Unfinished::open(&path).unwrap();
+    // By any of its names.
+    repair(&beside(&path, ".partial"), false).unwrap();
+    assert_eq!(names(folder.path()), ["t.parquet"]);
+    let (there, meta) = complete(&path);
+    assert!(there == rows(&before));
+    assert_eq!(&meta, before.meta());
+    let error = repair(&path, false).unwrap_err().to_string();
+    assert!(error.contains("nothing unfinished"), "{error}");
+}
+
+#[test]
+fn a_repair_leaves_alone_what_has_the_name_and_what_is_still_being_written() {
+    let (folder, path) = cut(8, 20);
+    fs::write(&path, "dear data").unwrap();
+    let Err(IrqtraceError::Io { source, .. }) = repair(&path, false) else { panic!("repaired") };
+    assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(&path).unwrap(), b"dear data");
+    let recorder = File::open(beside(&path, ".partial")).unwrap();
+    recorder.try_lock().unwrap();
+    let error = repair(&path, true).unwrap_err().to_string();
+    assert!(error.contains("still being written"), "{error}");
+    drop(recorder);
+    assert_eq!(names(folder.path()), ["t.parquet", "t.parquet.journal", "t.parquet.partial"]);
+    repair(&path, true).unwrap();
+    assert_eq!(names(folder.path()), ["t.parquet"]);
+    assert!(!complete(&path).0.is_empty());
+}
+
+#[test]
+fn a_complete_recording_without_its_name_is_given_it() {
+    let (folder, path) = place();
+    let in_the_way = path.clone();
+    let error = record(
+        &path,
+        steady(8, 20),
+        Box::new(move |at| {
+            if at == 10 {
+                fs::write(&in_the_way, "dear data").unwrap();
+            }
+        }),
+    )
+    .unwrap_err();
+    assert!(matches!(&error, IrqtraceError::NotNamed { kept, .. } if *kept == beside(&path, ".partial")), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), b"dear data");
+    assert_eq!(names(folder.path()), ["t.parquet", "t.parquet.partial"]);
+    fs::remove_file(&path).unwrap();
+    repair(&path, false).unwrap();
+    assert_eq!(names(folder.path()), ["t.parquet"]);
+    assert_eq!(complete(&path).1.groups[0].reads, 20);
+}
+
+#[test]
+fn a_recording_does_not_take_the_place_of_an_unfinished_one_unasked() {
+    let (folder, path) = cut(8, 20);
+    let refused = |overwrite| match TraceWriter::under_way(&path, overwrite) {
+        Err(IrqtraceError::Io { source, .. }) => source,
+        _ => panic!("taken"),
+    };
+    let error = refused(false);
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert!(error.to_string().contains("irqtrace repair"), "{error}");
+    let recorder = File::open(beside(&path, ".partial")).unwrap();
+    recorder.try_lock().unwrap();
+    assert!(refused(true).to_string().contains("somebody else"));
+    drop(recorder);
+    assert_eq!(assert_steady(&Unfinished::open(&path).unwrap(), 8), 20);
+    drop(TraceWriter::under_way(&path, true).unwrap());
+    assert_eq!(names(folder.path()), [""; 0], "what never began leaves nothing");
+}
+
+#[test]
+fn a_recording_whose_file_is_taken_away_ends() {
+    let (folder, path) = place();
+    let taken = path.clone();
+    let error = record(
+        &path,
+        steady(8, 100_000),
+        Box::new(move |at| {
+            if at == 10 {
+                with_reads(&taken, 10);
+                fs::remove_file(beside(&taken, ".partial")).unwrap();
+            }
+        }),
+    )
+    .unwrap_err();
+    assert!(error.to_string().contains("was removed while it was being written"), "{error}");
+    assert!(!path.exists());
+    assert_eq!(names(folder.path()), ["t.parquet.journal"]);
+}
