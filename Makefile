@@ -9,7 +9,7 @@ RUST := $(shell find rust -name target -prune -o -name '*.rs' -print -o -name Ca
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build record test test-rust test-python test-spark test-engines lint format bench bench-tools fuzz clean
+.PHONY: build record test test-rust test-python test-spark test-engines soak lint format bench bench-tools fuzz clean
 
 build: .venv/built
 
@@ -37,6 +37,10 @@ test-spark: build .venv/spark
 # On real engines: Ray and Dask, on this machine.
 test-engines: build .venv/engines
 	$(BIN)/pytest tests/engines.py
+
+# The long form of what some tests do in seconds: minutes, on a machine with little else to do.
+soak: build
+	$(BIN)/pytest -s tests/soak.py
 
 lint: build
 	$(CARGO) fmt --all --check

@@ -465,9 +465,13 @@ def test_a_file_that_comes_meanwhile_stays_and_the_recording_is_told_where(
     said = capsys.readouterr().err
     assert said.startswith(f"irqtrace: {path}: exists already")
     assert path.read_text() == "mine\n"
-    (kept,) = (entry for entry in tmp_path.iterdir() if entry.name.startswith(".T.parquet."))
+    kept = tmp_path / "T.parquet.partial"
     assert f"the recording is complete in {kept}; the command ended with status 0" in said
     assert conserved(open_trace(kept))
+    path.unlink()
+    assert main(["repair", str(path)]) == 0
+    assert capsys.readouterr().out.startswith(f"{path}: ")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"proc", "T.parquet"}
 
 
 def test_a_recording_that_fails_still_tells_the_status_of_its_command(fake_proc: Path, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .sampler import Sampler
     from .snapshots import snapshot
     from .trace import Trace, open_trace
+    from .unfinished import repair
 
 __all__ = [
     "Cost",
@@ -63,6 +64,7 @@ __all__ = [
     "quality",
     "rates",
     "record",
+    "repair",
     "report",
     "snapshot",
     "storms",

@@ -18,12 +18,14 @@ __all__ = [
     "Sampler",
     "Stream",
     "Trace",
+    "Unfinished",
     "__version__",
     "can_dma_latency",
     "can_fifo",
     "can_lock_memory",
     "host_facts",
     "read_costs",
+    "repair",
     "replay",
     "snapshot",
     "write_trace",
@@ -55,6 +57,24 @@ class Trace:
 
     def flat(self) -> Stream:
         """The flat table: sample, time, read_ns, engine, kind, irq, name, cpu, delta, host, boot."""
+
+@final
+class Unfinished:
+    """A recording without its end, up to its last flush: it stays what it was when it was opened."""
+
+    def __new__(cls, path: str) -> Unfinished:
+        """Opens the unfinished recording that is to become this file. Nothing is changed."""
+
+    @property
+    def meta(self) -> str:
+        """The JSON object of a trace file's key ``irqtrace``."""
+
+    @property
+    def under_way(self) -> bool:
+        """Somebody was recording it when it was opened."""
+
+    def flat(self, columns: list[str] | None = None) -> Stream:
+        """The flat table, or these columns of it in the table's order."""
 
 @final
 class Counts:
@@ -112,6 +132,7 @@ class Sampler:
         stop_at_memory_limit: bool = False,  # else further samples are missed until somebody takes batches
         duration_ns: int | None = None,
         path: str | None = None,  # the flat Parquet file; else the trace is kept in memory
+        flush_every_ns: int = 1_000_000_000,  # what came is brought to the disk this often
         overwrite: bool = False,
         procfs: str = ...,
         sysfs: str = ...,
@@ -195,6 +216,9 @@ def replay(
     is not read. Where a text contradicts itself the next text of the list is taken as the second attempt of the same
     read. With a path the file is written and None returned.
     """
+
+def repair(path: str, overwrite: bool = False) -> None:
+    """Makes a trace file of an unfinished recording."""
 
 def write_trace(flat: object, meta: str, path: str, overwrite: bool = False) -> None:
     """Writes a flat table (anything with an Arrow stream) as a trace file."""

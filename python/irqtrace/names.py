@@ -24,3 +24,4 @@ from .recording import record
 from .sampler import Sampler
 from .snapshots import snapshot
 from .trace import Trace, open_trace
+from .unfinished import repair

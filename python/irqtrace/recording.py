@@ -29,6 +29,7 @@ def record(
     kinds: Kinds | None = None,
     irqs: Sequence[int | str] | None = None,
     path: str | Path | None = None,
+    flush: Duration = "1s",
     overwrite: bool = False,
     pin: int | None = None,
     fifo: int | None = None,
@@ -45,7 +46,9 @@ def record(
         duration: how long, like ``"10s"``.
         interval, kinds, irqs, pin, fifo, lock_memory, dma_latency_us, spin, procfs: as for `Sampler`.
         path: the trace file to write; memory stays bounded whatever the duration. It appears under its name when it is
-            complete, also after Ctrl-C. None keeps the trace in memory.
+            complete, also after Ctrl-C. Until then `open_trace` opens what was flushed, and whatever happens to the
+            recorder, that much stays: see `repair`. None keeps the trace in memory.
+        flush: how often what came is brought to the disk.
         overwrite: whether a file of that name may be replaced.
         memory_limit: bytes. A recording in memory that reaches it ends early, and a warning in the trace says so.
         progress: is called about ten times a second with how far it is.
@@ -73,7 +76,9 @@ def record(
         memory_limit=memory_limit,
         procfs=procfs,
     )
-    core = settings.sampler(duration_ns=duration_ns, path=path, overwrite=overwrite, stop_at_memory_limit=path is None)
+    core = settings.sampler(
+        duration_ns=duration_ns, path=path, flush=flush, overwrite=overwrite, stop_at_memory_limit=path is None
+    )
     run(core, path, progress=progress)
     return memory_trace(core.trace()) if path is None else open_trace(path)
 

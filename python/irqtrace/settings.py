@@ -101,14 +101,17 @@ class Settings:
         *,
         duration_ns: int | None = None,
         path: str | Path | None = None,
+        flush: Duration = "1s",
         overwrite: bool = False,
         stop_at_memory_limit: bool = False,
     ) -> _core.Sampler:
         """A sampler of the core with these options, not started.
 
         Raises:
+            ValueError: for a ``flush`` that is no time.
             SourceUnavailable: where this build or machine has nothing to sample.
         """
+        flush_ns = positive_ns(flush, "flush")
         if not _core.LIVE:
             raise SourceUnavailable(
                 errno.ENOSYS,
@@ -129,6 +132,7 @@ class Settings:
             stop_at_memory_limit=stop_at_memory_limit,
             duration_ns=duration_ns,
             path=None if path is None else utf8_path(path),
+            flush_every_ns=flush_ns,
             overwrite=overwrite,
             procfs=self.procfs,
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import polars as pl
 import pyarrow as pa
 
-from . import _core, arrow, files, frames
+from . import _core, arrow, files, frames, unfinished
 from .durations import duration_ns, duration_text
 from .errors import TraceFormatError
 from .info import Mark, TraceInfo, TraceWarning, trace_info, trace_marks, trace_warnings
@@ -176,15 +176,27 @@ class Trace:
 def open_trace(path: str | bytes | Path) -> Trace:
     """Opens a trace file. Only its end is read; the rest when it is asked for.
 
+    A recording that is still under way, or was cut off, is opened up to its last flush, with a warning; nothing is
+    changed. Such a trace stays what it was: opened again, there may be more of it.
+
     Args:
-        path: a file that `record` or `Trace.write` made.
+        path: a file that `record` or `Trace.write` made, or will make.
 
     Raises:
         FileNotFoundError: if there is none.
         TraceFormatError: if it is no trace, is truncated or damaged, or has a newer schema; the message says which.
     """
-    meta = files.read_footer(path)
     name = os.fsdecode(path)
+    try:
+        meta = files.read_footer(path)
+    except (FileNotFoundError, TraceFormatError):
+        recording = unfinished.find(path)
+        if recording is None:
+            raise
+        trace = Trace(_Unfinished(unfinished.scan(recording), parse_meta(recording.meta, name), name))
+        unfinished.tell(name, recording, trace.info)
+        return trace
+    unfinished.tell_of_newer(name)
     table = files.scan_flat(os.path.abspath(name))  # noqa: PTH100 - a later chdir changes nothing
     return flat_trace(table, meta, name)
 
@@ -299,6 +311,14 @@ class _Flat:
     def arrow_stream(self) -> _ArrowStream:
         reader: _ArrowStream = arrow.flat_reader(self.table)
         return reader
+
+
+class _Unfinished(_Flat):
+    """A recording up to the flush that was its last when it was opened."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What it is read from goes on.
+        return _of_table, (self.arrow(), self.meta)
 
 
 def _of_table(table: pa.Table, meta: Meta) -> _Flat:

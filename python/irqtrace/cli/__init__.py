@@ -24,6 +24,7 @@ from . import (
     quality,
     rates,
     record,
+    repair,
     report,
     snapshot,
     storms,
@@ -37,6 +38,7 @@ __all__ = ["main"]
 
 VERBS = (
     record,
+    repair,
     snapshot,
     lines,
     report,

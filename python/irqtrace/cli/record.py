@@ -44,6 +44,9 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--irqs", metavar="LINE", nargs="+", action="extend", type=_irq, help="only these: numbers, or globs as 'eth0*'"
     )
     parser.add_argument("-o", "--output", metavar="FILE", default="trace.parquet", help="default: %(default)s")
+    parser.add_argument(
+        "--flush", metavar="DURATION", default="1s", help="bring it to the disk this often (default: %(default)s)"
+    )
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
     parser.add_argument("--pin", metavar="CPU", type=int, help="run the sampler on this CPU")
     parser.add_argument("--fifo", metavar="PRIORITY", type=int, help="real-time priority, 1 to 99; needs a privilege")
@@ -80,7 +83,9 @@ def _record(options: argparse.Namespace, duration_ns: int | None, command: list[
     child, stop = Child(command) if command else None, threading.Event()
     # From before there is a file: a signal at any time ends a recording, and leaves nothing incomplete behind.
     with on_signals(child.pass_on if child else lambda _: stop.set()):
-        core = _settings(options).sampler(duration_ns=duration_ns, path=options.output, overwrite=options.force)
+        core = _settings(options).sampler(
+            duration_ns=duration_ns, path=options.output, flush=options.flush, overwrite=options.force
+        )
         if child is not None:
             return _record_beside(child, core, options.output)
         with progress_shown(duration_ns, quiet=options.quiet) as show:

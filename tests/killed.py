@@ -1,0 +1,61 @@
+"""Recordings that are ended at any moment, and what must be left of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+import irqtrace
+from irqtrace import IrqtraceWarning, Trace
+from test_trace import conserved
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["kill_and_open", "opened", "recorder", "until"]
+
+
+def recorder(path: Path, *options: str) -> subprocess.Popen[str]:
+    """A process that records into a file until it is ended."""
+    command = [sys.executable, "-m", "irqtrace", "record", "10m", "-o", str(path), "--quiet", *options]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def until(come: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Waits for something that a process is to bring about."""
+    while not come():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.002)
+
+
+def opened(path: Path, match: str) -> Trace:
+    """An unfinished recording, with the warning that goes with it."""
+    with pytest.warns(IrqtraceWarning, match=match):
+        return irqtrace.open_trace(path)
+
+
+def kill_and_open(path: Path, chance: random.Random, flush_ms: int) -> float:
+    """Kills a recorder at some moment after its first flush: how many seconds before it the last read is."""
+    process = recorder(path, "--flush", f"{flush_ms}ms")
+    try:
+        until(path.with_name(path.name + ".journal").exists, process)
+        time.sleep(chance.random() * 0.3)
+    finally:
+        process.kill()
+        killed_ns = time.time_ns()
+        process.communicate()
+    trace = opened(path, "cut off")
+    assert conserved(trace)
+    assert [warning.type for warning in trace.warnings][-1] == "incomplete"
+    samples = trace.samples
+    read, missed = (sum(getattr(group, what) for group in trace.info.groups) for what in ("reads", "missed"))
+    assert len(samples) == read
+    # Each point of the grid was read or is counted as missed.
+    assert read + missed == len(trace.info.groups) * trace.info.duration_ns // trace.info.interval_ns
+    return (killed_ns - trace.info.end_ns) / 1e9
