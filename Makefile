@@ -56,7 +56,7 @@ format:
 	$(BIN)/ruff format
 
 # What some rows are held against; without it these rows say so and are left out.
-BENCH_PACKAGES := rt-tests python3-linux-procfs
+BENCH_PACKAGES := rt-tests python3-linux-procfs zstd linux-perf
 
 bench: build
 	@dpkg -s $(BENCH_PACKAGES) >/dev/null 2>&1 || \

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import host
 import rows_of_analyses
+import rows_of_recording
 import rows_of_sampling
 import table
 from judge import Results, Row
@@ -22,7 +23,11 @@ BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 CARGO = ("cargo", "bench", "--quiet", "--locked", "-p", "irqtrace-core", "--bench")
 ALLOCATIONS = ("cargo", "test", "--quiet", "--release", "--locked", "-p", "irqtrace-core", "--test", "allocations")
-PARTS = {"sampling": rows_of_sampling.ROWS, "analyses": rows_of_analyses.ROWS}
+PARTS = {
+    "sampling": rows_of_sampling.ROWS,
+    "recording": rows_of_recording.ROWS,
+    "analyses": rows_of_analyses.ROWS,
+}
 MET = {True: "yes", False: "**no**", None: "–"}
 
 Command = tuple[str, ...]
@@ -69,6 +74,8 @@ def _programs(part: str, turns: int) -> Iterator[Command]:
         yield _python("python_loops.py", str(turns))
         yield _python("gil.py", str(turns))
         yield _python("frame.py")
+    elif part == "recording":
+        yield _python("size.py")
     else:
         yield _python("analyses.py", "100000000", "10000000")
         yield _python("on_spark.py")

@@ -23,10 +23,16 @@ pub(super) fn properties(row_group_rows: Option<usize>) -> Result<WriterProperti
         .set_max_row_group_row_count(row_group_rows)
         .set_max_row_group_bytes(row_group_rows.map(|_| ROW_GROUP_BYTES))
         .set_statistics_enabled(EnabledStatistics::Chunk);
-    for column in ["sample", "time", "read_ns"] {
+    for (column, encoding) in [
+        ("sample", Encoding::DELTA_BINARY_PACKED),
+        ("time", Encoding::DELTA_BINARY_PACKED),
+        // Two lengths take turns, that of /proc/interrupts and that of /proc/softirqs: differences are large. Of ten
+        // minutes of a 2-CPU machine at 1 kHz it takes 4.2 bytes a sample as it is, 7.0 as differences.
+        ("read_ns", Encoding::PLAIN),
+    ] {
         properties = properties
             .set_column_dictionary_enabled(ColumnPath::from(column), false)
-            .set_column_encoding(ColumnPath::from(column), Encoding::DELTA_BINARY_PACKED)
+            .set_column_encoding(ColumnPath::from(column), encoding)
             // Rows are in their order: a reader that wants a span skips the other pages.
             .set_column_statistics_enabled(ColumnPath::from(column), EnabledStatistics::Page);
     }
