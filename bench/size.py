@@ -102,7 +102,7 @@ def record(path: str, seconds: int) -> None:
 
 
 def keep_raw(path: str, seconds: int) -> None:
-    """Both texts each millisecond, behind a line with their time."""
+    """Both texts each millisecond, each behind a line with the begin and the end of its read."""
     with Path(path).open("wb", buffering=1 << 20) as out, ExitStack() as stack:
         texts = [
             stack.enter_context(Path(f"/proc/{name}").open("rb", buffering=0)) for name in ("interrupts", "softirqs")
@@ -110,10 +110,11 @@ def keep_raw(path: str, seconds: int) -> None:
         begin = time.monotonic()
         for sample in range(int(seconds / INTERVAL_S)):
             time.sleep(max(begin + sample * INTERVAL_S - time.monotonic(), 0))
-            out.write(b"%d\n" % time.time_ns())
             for text in texts:
                 text.seek(0)
-                out.write(text.read())
+                begin_ns = time.time_ns()
+                read = text.read()
+                out.write(b"%d %d\n%s" % (begin_ns, time.time_ns(), read))
 
 
 @contextmanager
