@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import copy
 import errno
+import fcntl
 import os
 import pickle
 import random
 import shutil
 import subprocess
 import sys
+import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 import irqtrace
-from irqtrace import IrqtraceWarning, TraceFormatError, _core, open_trace
+from irqtrace import IrqtraceWarning, TraceFormatError, _core, files, open_trace
 from irqtrace.cli import main
 from killed import kill_and_open, opened, recorder, until
 from test_trace import conserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not _core.LIVE, reason="this build cannot sample")
 
@@ -125,6 +127,7 @@ def test_an_unfinished_recording_is_sliced_written_and_pickled(cut_off: Path, tm
     part = trace.slice("5ms", "15ms")
     assert conserved(part)
     trace.write(tmp_path / "written.parquet")
+    assert pickle.loads(pickle.dumps(part)).frame().equals(part.frame())  # noqa: S301
     for other in (open_trace(tmp_path / "written.parquet"), pickle.loads(pickle.dumps(trace)), copy.copy(trace)):  # noqa: S301
         assert other.frame().equals(trace.frame())
         assert other.warnings == trace.warnings
@@ -146,16 +149,162 @@ def test_repair_makes_a_trace_file_and_says_how_much_is_in_it(
     assert "no such file" in capsys.readouterr().err
 
 
-def test_what_is_recorded_again_does_not_replace_what_was_cut_off_unless_told(
-    cut_off: Path, fake_proc: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_what_is_recorded_again_does_not_replace_what_was_cut_off(
+    cut_off: Path, fake_proc: Path, capsys: pytest.CaptureFixture[str], force: list[str]
 ) -> None:
-    again = ["record", "20ms", "-o", str(cut_off), "--procfs", str(fake_proc), "--quiet"]
+    again = ["record", "20ms", "-o", str(cut_off), "--procfs", str(fake_proc), "--quiet", *force]
+    frame = opened(cut_off, "cut off").frame()
     assert main(again) == 1
     assert "irqtrace repair" in capsys.readouterr().err
-    opened(cut_off, "cut off")
+    assert main([*again, "--", "nosuchcommand"]) == 1
+    assert opened(cut_off, "cut off").frame().equals(frame)
+    irqtrace.repair(cut_off)
     assert main([*again, "--force"]) == 0
     assert names(cut_off.parent) == {"t.parquet"}
-    assert open_trace(cut_off).warnings == ()
+
+
+@pytest.mark.parametrize("suffix", [".partial", ".journal", ".journal.new"])
+def test_nothing_that_another_wrote_is_replaced(
+    tmp_path: Path, fake_proc: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    other = tmp_path / f"t.parquet{suffix}"
+    other.write_text("dear data")
+    for force in ([], ["--force"]):
+        options = ["-o", str(tmp_path / "t.parquet"), "--procfs", str(fake_proc), "--quiet", *force]
+        assert main(["record", "20ms", *options]) == 1
+        assert "unfinished recording" in capsys.readouterr().err
+    assert other.read_text() == "dear data"
+    assert names(tmp_path) == {other.name}
+
+
+def test_a_recording_that_ended_before_there_was_anything_of_it_is_in_nobodys_way(
+    tmp_path: Path, fake_proc: Path
+) -> None:
+    path = tmp_path / "t.parquet"
+    for begin in (b"", b"PAR1", b"PAR1irqtrace\x01\x02\x03\x04\x05\x06\x07\x08"):
+        (tmp_path / "t.parquet.partial").write_bytes(begin)
+        with pytest.raises(TraceFormatError, match="nothing that can be opened"):
+            open_trace(path)
+        irqtrace.record("5ms", path=path, procfs=fake_proc, overwrite=True)
+        assert names(tmp_path) == {"t.parquet"}
+        path.unlink()
+
+
+@pytest.mark.parametrize("name", ["t.partial", "t.parquet.journal"])
+def test_a_name_that_is_one_of_the_files_under_way_is_refused(tmp_path: Path, fake_proc: Path, name: str) -> None:
+    with pytest.raises(OSError, match="choose another name"):
+        irqtrace.record("5ms", path=tmp_path / name, procfs=fake_proc)
+    assert names(tmp_path) == set()
+
+
+def test_a_reader_does_not_keep_a_recorder_from_its_lock(tmp_path: Path) -> None:
+    """Whoever looks whether it is under way holds the file for a moment."""
+    path = tmp_path / "t.parquet"
+    partial = path.with_name("t.parquet.partial")
+    partial.touch()
+    with partial.open() as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        process = recorder(path, "--flush", "20ms")
+        try:
+            until(lambda: _has_open(process.pid, partial), process)
+            fcntl.flock(reader, fcntl.LOCK_UN)
+            until(path.with_name("t.parquet.journal").exists, process)
+            opened(path, "still under way")
+        finally:
+            process.terminate()
+            process.communicate()
+    assert process.returncode == 0
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    try:
+        return any(descriptor.samefile(path) for descriptor in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        # A descriptor that has just been closed.
+        return False
+
+
+def test_a_file_that_has_taken_the_place_of_a_recording_is_not_given_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    partial = path.with_name("t.parquet.partial")
+    process = recorder(path, "--flush", "20ms")
+    until(path.with_name("t.parquet.journal").exists, process)
+    partial.rename(tmp_path / "moved")
+    partial.write_text("dear data")
+    _, said = process.communicate()
+    assert process.returncode == 1
+    assert "was removed while it was being written" in said
+    assert not path.exists()
+    assert partial.read_text() == "dear data"
+
+
+def test_a_journal_of_another_recording_is_told_from_its_own(cut_off: Path, tmp_path: Path, fake_proc: Path) -> None:
+    other = tmp_path / "other.parquet"
+    process = recorder(other, "--flush", "20ms", "--procfs", str(fake_proc))
+    until(other.with_name("other.parquet.journal").exists, process)
+    process.kill()
+    process.communicate()
+    shutil.copy(f"{other}.journal", f"{cut_off}.journal")
+    for what in (open_trace, irqtrace.repair):
+        with pytest.raises(
+            TraceFormatError, match=r"t.parquet.partial: is not of the recording of .*t.parquet.journal"
+        ):
+            what(cut_off)
+    assert {"t.parquet.partial", "t.parquet.journal"} <= names(cut_off.parent)
+
+
+def test_a_recording_is_opened_also_in_the_moment_in_which_it_becomes_complete(
+    cut_off: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = opened(cut_off, "cut off").frame()
+    read_footer, calls = files.read_footer, []
+
+    def missing_once(path: Path) -> object:
+        calls.append(path)
+        if len(calls) == 1:
+            irqtrace.repair(cut_off)
+            raise FileNotFoundError(errno.ENOENT, "not yet", str(path))
+        return read_footer(path)
+
+    monkeypatch.setattr(files, "read_footer", missing_once)
+    assert open_trace(cut_off).frame().equals(frame)
+    assert len(calls) == 2
+
+
+def test_a_damaged_file_is_said_to_be_so_whatever_is_beside_it(cut_off: Path) -> None:
+    cut_off.with_name("t.parquet.journal").write_text("of something else")
+    cut_off.write_text("no trace at all")
+    with pytest.raises(TraceFormatError, match=r"t.parquet: no trace"):
+        open_trace(cut_off)
+
+
+def test_a_pipe_beside_it_hangs_nobody(tmp_path: Path, fake_proc: Path) -> None:
+    path = tmp_path / "t.parquet"
+    os.mkfifo(f"{path}.partial")
+    for what in (lambda: open_trace(path), lambda: irqtrace.repair(path)):
+        with pytest.raises(OSError, match="is not a file"):
+            what()
+    with pytest.raises(FileExistsError):
+        irqtrace.record("5ms", path=path, procfs=fake_proc)
+
+
+def test_damage_to_a_row_group_is_said_with_the_name_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    process = recorder(path, "--interval", "50us", "--flush", "50ms")
+    partial = path.with_name("t.parquet.partial")
+    until(lambda: partial.exists() and partial.stat().st_size > 1_000, process)
+    until(lambda: opened(path, "under way").info.duration_ns > 0, process)
+    process.kill()
+    process.communicate()
+    data = bytearray(partial.read_bytes())
+    data[2_000 : len(data) // 2] = bytes(len(data) // 2 - 2_000)
+    partial.write_bytes(data)
+    for read in (lambda: open_trace(path).frame(), lambda: irqtrace.repair(path)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", IrqtraceWarning)
+            with pytest.raises(TraceFormatError, match=r"t\.parquet"):
+                read()
 
 
 def test_two_do_not_record_into_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,7 +313,7 @@ def test_two_do_not_record_into_one_file(tmp_path: Path, capsys: pytest.CaptureF
     try:
         until(path.with_name("t.parquet.journal").exists, process)
         assert main(["record", "10ms", "-o", str(path), "--force", "--quiet"]) == 1
-        assert "being recorded" in capsys.readouterr().err
+        assert "unfinished recording" in capsys.readouterr().err
         assert main(["repair", str(path), "--force"]) == 1
         assert "still being written" in capsys.readouterr().err
     finally:

@@ -124,7 +124,7 @@ class Trace:
             for mark in meta["marks"]
             if (start_ns <= mark["time_ns"] or not lowest) and (mark["time_ns"] < end_ns or not highest)
         ]
-        return flat_trace(flat, meta, self._path)
+        return Trace(self._backing.part(flat, meta))
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the trace as a file that `open_trace` and any Parquet reader opens.
@@ -187,18 +187,41 @@ def open_trace(path: str | bytes | Path) -> Trace:
         TraceFormatError: if it is no trace, is truncated or damaged, or has a newer schema; the message says which.
     """
     name = os.fsdecode(path)
-    try:
-        meta = files.read_footer(path)
-    except (FileNotFoundError, TraceFormatError):
-        recording = unfinished.find(path)
-        if recording is None:
-            raise
-        trace = Trace(_Unfinished(unfinished.scan(recording), parse_meta(recording.meta, name), name))
-        unfinished.tell(name, recording, trace.info)
-        return trace
+    while True:
+        try:
+            meta = files.read_footer(path)
+        except (FileNotFoundError, TraceFormatError) as problem:
+            trace = _unfinished(name, problem)
+            if trace is not None:
+                return trace
+        else:
+            break
     unfinished.tell_of_newer(name)
     table = files.scan_flat(os.path.abspath(name))  # noqa: PTH100 - a later chdir changes nothing
     return flat_trace(table, meta, name)
+
+
+def _unfinished(name: str, problem: FileNotFoundError | TraceFormatError) -> Trace | None:
+    """The recording that is to become a file which has a problem; None if it has just become it.
+
+    Raises:
+        FileNotFoundError, TraceFormatError: the problem, if there is no such recording, or what is wrong with that.
+    """
+    try:
+        recording = unfinished.find(name)
+    except (TraceFormatError, OSError):
+        if os.path.exists(name) and isinstance(problem, FileNotFoundError):  # noqa: PTH110 - a name of any kind
+            return None
+        if isinstance(problem, TraceFormatError) and not name.endswith(unfinished.SUFFIXES):
+            raise problem from None
+        raise
+    if recording is None:
+        if os.path.exists(name) and isinstance(problem, FileNotFoundError):  # noqa: PTH110 - as above
+            return None
+        raise problem
+    trace = Trace(_Unfinished(unfinished.scan(recording, name), parse_meta(recording.meta, name), name))
+    unfinished.tell(name, recording, trace.info)
+    return trace
 
 
 def memory_trace(core: _core.Trace) -> Trace:
@@ -229,6 +252,7 @@ class _Backing(Protocol):
     def flat(self) -> pl.LazyFrame: ...
     def arrow(self) -> pa.Table: ...
     def arrow_stream(self) -> _ArrowStream: ...
+    def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing: ...
 
 
 class _Memory:
@@ -268,6 +292,9 @@ class _Memory:
 
     def arrow_stream(self) -> _ArrowStream:
         return self._core.flat()
+
+    def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
+        return _Flat(flat, meta, None)
 
 
 @dataclass(frozen=True)
@@ -311,6 +338,9 @@ class _Flat:
     def arrow_stream(self) -> _ArrowStream:
         reader: _ArrowStream = arrow.flat_reader(self.table)
         return reader
+
+    def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
+        return type(self)(flat, meta, self.path)
 
 
 class _Unfinished(_Flat):

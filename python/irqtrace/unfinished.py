@@ -12,7 +12,7 @@ from polars.io.plugins import register_io_source
 
 from . import _core
 from .durations import duration_text
-from .errors import IrqtraceWarning
+from .errors import IrqtraceWarning, TraceFormatError
 from .files import utf8_path
 from .schema import FLAT
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .info import TraceInfo
 
-__all__ = ["find", "repair", "scan", "tell", "tell_of_newer"]
+__all__ = ["SUFFIXES", "find", "repair", "scan", "tell", "tell_of_newer"]
 
 SUFFIXES = (".partial", ".journal")
 """What a recording's files have behind its name until it is complete."""
@@ -42,14 +42,18 @@ def find(path: str | bytes | os.PathLike[str]) -> _core.Unfinished | None:
         return None
 
 
-def scan(recording: _core.Unfinished) -> pl.LazyFrame:
-    """Its flat table, lazily: row groups stay on disk."""
+def scan(recording: _core.Unfinished, name: str) -> pl.LazyFrame:
+    """Its flat table, lazily: row groups stay on disk.
+
+    Raises, when it is collected:
+        TraceFormatError: if it is damaged.
+    """
 
     def batches(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
         left = n_rows
-        for batch in pa.RecordBatchReader.from_stream(recording.flat(columns)):
+        for batch in _read(recording, columns, name):
             frame = pl.DataFrame(batch)
             # In the order that was asked for, and in one set of types, whatever each batch's dictionaries are.
             frame = frame.select(pl.col(column).cast(FLAT[column]) for column in columns or FLAT)
@@ -61,6 +65,14 @@ def scan(recording: _core.Unfinished) -> pl.LazyFrame:
                 return
 
     return register_io_source(batches, schema=pl.Schema(FLAT), is_pure=True)
+
+
+def _read(recording: _core.Unfinished, columns: list[str] | None, name: str) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from pa.RecordBatchReader.from_stream(recording.flat(columns))
+    except pa.ArrowException as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise TraceFormatError(f"{name}: damaged: {reason}") from error
 
 
 def tell(name: str, recording: _core.Unfinished, info: TraceInfo) -> None:
@@ -99,6 +111,4 @@ def repair(path: str | bytes | Path, *, overwrite: bool = False) -> str:
     """
     name = utf8_path(path)
     _core.repair(name, overwrite)
-    for suffix in SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name
+    return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)

@@ -1,5 +1,6 @@
 //! Where blocks end up: chunks in memory, or a file.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::block::Block;
@@ -154,10 +155,9 @@ impl Store {
         if self.file.is_some() && self.builder.reads() > 0 {
             self.end_chunk()?;
         }
-        match self.file.take() {
-            Some(file) => file.finish(&self.ledger.meta().to_json()?),
-            None => Ok(()),
-        }
+        let Some(file) = self.file.take() else { return Ok(()) };
+        let kept = file.kept();
+        file.finish(&self.ledger.meta().to_json()?).map_err(|failure| cut_off(failure, kept))
     }
 
     /// Gives the file up; nothing of it remains.
@@ -169,10 +169,7 @@ impl Store {
 
     /// Closes the file as it is, because it cannot be written any more. What a person is to know of it.
     pub fn give_up(&mut self, failure: IrqtraceError) -> IrqtraceError {
-        match (failure, self.file.take().and_then(|file| file.kept())) {
-            (IrqtraceError::Io { path, source }, Some(kept)) => IrqtraceError::CutOff { path, source, kept },
-            (failure, _) => failure,
-        }
+        cut_off(failure, self.file.take().and_then(|file| file.kept()))
     }
 
     /// Rows so far.
@@ -191,5 +188,15 @@ impl Store {
     #[must_use]
     pub fn file_bytes(&self) -> u64 {
         self.file.as_ref().map_or(0, TraceWriter::bytes_written)
+    }
+}
+
+/// The failure, and where what was flushed before it is, if anything was.
+fn cut_off(failure: IrqtraceError, kept: Option<PathBuf>) -> IrqtraceError {
+    match (failure, kept) {
+        (IrqtraceError::Io { path, source }, Some(kept)) if kept.exists() => {
+            IrqtraceError::CutOff { path, source, kept }
+        }
+        (failure, _) => failure,
     }
 }

@@ -429,20 +429,24 @@ fn a_complete_recording_without_its_name_is_given_it() {
 }
 
 #[test]
-fn a_recording_does_not_take_the_place_of_an_unfinished_one_unasked() {
+fn a_recording_does_not_take_the_place_of_an_unfinished_one() {
     let (folder, path) = cut(8, 20);
     let refused = |overwrite| match TraceWriter::under_way(&path, overwrite) {
         Err(IrqtraceError::Io { source, .. }) => source,
         _ => panic!("taken"),
     };
-    let error = refused(false);
-    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
-    assert!(error.to_string().contains("irqtrace repair"), "{error}");
+    for overwrite in [false, true] {
+        let error = refused(overwrite);
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert!(error.to_string().contains("irqtrace repair"), "{error}");
+    }
+    fs::remove_file(beside(&path, ".journal")).unwrap();
     let recorder = File::open(beside(&path, ".partial")).unwrap();
     recorder.try_lock().unwrap();
     assert!(refused(true).to_string().contains("somebody else"));
     drop(recorder);
-    assert_eq!(assert_steady(&Unfinished::open(&path).unwrap(), 8), 20);
+    assert_eq!(names(folder.path()), ["t.parquet.partial"]);
+    fs::remove_file(beside(&path, ".partial")).unwrap();
     drop(TraceWriter::under_way(&path, true).unwrap());
     assert_eq!(names(folder.path()), [""; 0], "what never began leaves nothing");
 }

@@ -16,6 +16,7 @@ use zstd::stream::write::Encoder;
 
 use super::packed::PackedBlock;
 use super::target::{remove_if_there, sync_folder};
+use super::under_way::{NEW, with_suffix};
 use crate::TraceFormatError;
 use crate::block::Block;
 use crate::ledger::{Ledger, Remark};
@@ -34,6 +35,8 @@ const FRAME_LIMIT: u64 = 1 << 30;
 #[derive(Serialize, Deserialize)]
 pub(super) struct Head {
     journal: u32,
+    /// The recording's number, which its file has as well.
+    pub(super) recording: u64,
     /// So long is the part of the file that holds the rows before this journal.
     pub(super) file_bytes: u64,
     /// All that was known then.
@@ -43,6 +46,7 @@ pub(super) struct Head {
 #[derive(Serialize)]
 struct HeadNow<'a> {
     journal: u32,
+    recording: u64,
     file_bytes: u64,
     ledger: &'a Ledger,
 }
@@ -59,22 +63,25 @@ pub(super) enum Entry {
 /// A journal that is being written.
 pub(super) struct Journal {
     path: PathBuf,
+    recording: u64,
     file: Option<Arc<File>>,
     /// JSON lines that wait for the next flush.
     waiting: Vec<u8>,
+    /// The last look at the clocks, where nothing came since: it alone is not worth a flush.
+    clocks: Vec<u8>,
     /// Bytes in the file.
     bytes: u64,
 }
 
 impl Journal {
     /// One that will be at `path`; nothing is there yet.
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, waiting: Vec::new(), bytes: 0 }
+    pub(super) fn new(path: PathBuf, recording: u64) -> Self {
+        Self { path, recording, file: None, waiting: Vec::new(), clocks: Vec::new(), bytes: 0 }
     }
 
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// The recording's number.
+    pub(super) const fn recording(&self) -> u64 {
+        self.recording
     }
 
     /// Whether it is there.
@@ -95,14 +102,17 @@ impl Journal {
         file_bytes: u64,
         create: impl FnOnce(&Path) -> io::Result<File>,
     ) -> io::Result<()> {
-        let head = serde_json::to_vec(&HeadNow { journal: VERSION, file_bytes, ledger })?;
-        let new = super::with_suffix(&self.path, ".new");
-        remove_if_there(&new)?;
+        let head = serde_json::to_vec(&HeadNow { journal: VERSION, recording: self.recording, file_bytes, ledger })?;
+        let new = with_suffix(&self.path, NEW);
+        if self.is_begun() {
+            // What is left of an earlier attempt.
+            remove_if_there(&new)?;
+        }
         let file = create(&new)?;
         let begun = write_frame(&file, &head).and_then(|bytes| {
             file.sync_data()?;
             fs::rename(&new, &self.path)?;
-            sync_folder(&self.path)?;
+            sync_folder(&self.path);
             Ok(bytes)
         });
         match begun {
@@ -114,6 +124,7 @@ impl Journal {
         }
         self.file = Some(Arc::new(file));
         self.waiting.clear();
+        self.clocks.clear();
         Ok(())
     }
 
@@ -129,16 +140,25 @@ impl Journal {
 
     /// Before the journal has begun, what happens is part of what its head will know.
     fn add(&mut self, entry: &Entry) -> io::Result<()> {
-        if self.is_begun() {
-            serde_json::to_writer(&mut self.waiting, entry)?;
-            self.waiting.push(b'\n');
+        if !self.is_begun() {
+            return Ok(());
         }
+        let lines = if matches!(entry, Entry::Remark(Remark::Clocks(_))) {
+            self.clocks.clear();
+            &mut self.clocks
+        } else {
+            self.waiting.append(&mut self.clocks);
+            &mut self.waiting
+        };
+        serde_json::to_writer(&mut *lines, entry)?;
+        lines.push(b'\n');
         Ok(())
     }
 
     /// Writes what waits. The file is then to be brought to the disk.
     pub(super) fn flush(&mut self) -> io::Result<Option<Arc<File>>> {
         let Some(file) = self.file.as_ref().filter(|_| !self.waiting.is_empty()) else { return Ok(None) };
+        self.waiting.append(&mut self.clocks);
         self.bytes += write_frame(file, &self.waiting)?;
         self.waiting.clear();
         Ok(Some(Arc::clone(file)))
@@ -147,7 +167,7 @@ impl Journal {
     /// Takes it away.
     pub(super) fn remove(&mut self) -> io::Result<()> {
         match self.file.take() {
-            Some(_) => fs::remove_file(&self.path),
+            Some(_) => remove_if_there(&self.path),
             None => Ok(()),
         }
     }

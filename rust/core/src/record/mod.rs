@@ -6,10 +6,10 @@ mod place;
 mod properties;
 mod target;
 mod trailer;
+mod under_way;
 mod unfinished;
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,10 +24,9 @@ use crate::block::Block;
 use crate::ledger::{Ledger, Remark};
 use crate::trace::{Chunk, ChunkBuilder, Flattener, conform, schema};
 use crate::{IrqtraceError, META_KEY, Meta, TraceFormatError};
-use journal::Journal;
 use properties::{ROW_GROUP_BYTES, ROW_GROUP_ROWS, properties};
 use target::{Target, sync_folder};
-use trailer::MAGIC_BYTES;
+use under_way::{BEGIN_BYTES, UnderWay};
 pub use unfinished::{Unfinished, repair};
 
 /// Writes the flat table to a Parquet file that has its name only once it is complete.
@@ -61,26 +60,8 @@ enum UntilThen {
     UnderWay(UnderWay),
 }
 
-/// A recording that can be opened from its first flush on.
-struct UnderWay {
-    partial: PathBuf,
-    journal: Journal,
-    /// It has its name, or was given up.
-    settled: bool,
-}
-
-/// The name of the file under way, and that of its journal.
-const PARTIAL: &str = ".partial";
-const JOURNAL: &str = ".journal";
-
 /// A row group of a recording under way ends with a chunk: with one more it could have too many rows.
 const FULL_ROWS: usize = ROW_GROUP_ROWS - ChunkBuilder::ROWS;
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
 
 impl TraceWriter {
     /// Begins the file that will be `path`. One that it replaces is replaced behind links, and hands on its rights.
@@ -99,17 +80,15 @@ impl TraceWriter {
     ///
     /// # Errors
     ///
-    /// The same, and where an unfinished recording of that name is there: one that is under way, or one that was cut off
-    /// and `overwrite` is not set.
+    /// The same, and where an unfinished recording of that name is there, be it under way or cut off: it is never replaced.
     pub fn under_way(path: &Path, overwrite: bool) -> Result<Self, IrqtraceError> {
         let target = Target::new(path, overwrite)?;
-        let partial = with_suffix(&target.path, PARTIAL);
-        let journal = Journal::new(with_suffix(&target.path, JOURNAL));
-        unfinished::make_way(&target, &partial, journal.path()).map_err(|error| target.fail(error))?;
-        let file = target.create_beside(&partial).map_err(|error| target.fail(error))?;
-        // Tells readers that somebody writes. Where a file system knows no locks, they take the recording for cut off.
-        let _ = file.try_lock();
-        Self::new(file, target, UntilThen::UnderWay(UnderWay { partial, journal, settled: false }), None)
+        let (under_way, file) = UnderWay::create(&target).map_err(|error| target.fail(error))?;
+        let tag = under_way.tag();
+        let mut this = Self::new(file, target, UntilThen::UnderWay(under_way), None)?;
+        let begun = this.writer.write_all(&tag).and_then(|()| this.writer.sync());
+        begun.map_err(|error| this.target.fail(error))?;
+        Ok(this)
     }
 
     fn new(
@@ -152,7 +131,7 @@ impl TraceWriter {
     pub(crate) fn note_block(&mut self, block: &Block, before: &Ledger) -> Result<(), IrqtraceError> {
         let UntilThen::UnderWay(under_way) = &mut self.until_then else { return Ok(()) };
         let begun = under_way.journal.is_begun();
-        let noted = if begun { Ok(()) } else { under_way.begin_journal(&self.target, before, MAGIC_BYTES) };
+        let noted = if begun { Ok(()) } else { under_way.begin_journal(&self.target, before, BEGIN_BYTES) };
         noted.and_then(|()| under_way.journal.block(block)).map_err(|error| self.target.fail(error))
     }
 
@@ -168,8 +147,8 @@ impl TraceWriter {
     ///
     /// The journal cannot be written, or somebody took the file away.
     pub(crate) fn flush(&mut self) -> Result<Option<Flushed>, IrqtraceError> {
-        let UntilThen::UnderWay(UnderWay { journal, .. }) = &mut self.until_then else { return Ok(None) };
-        let written = is_there(self.writer.inner()).and_then(|()| journal.flush());
+        let UntilThen::UnderWay(under_way) = &mut self.until_then else { return Ok(None) };
+        let written = under_way.check_is_there().and_then(|()| under_way.journal.flush());
         let file = written.map_err(|error| self.target.fail(error))?;
         Ok(file.map(|file| Flushed { file, path: self.target.given.clone() }))
     }
@@ -221,11 +200,14 @@ impl TraceWriter {
         match until_then {
             UntilThen::Temporary(temporary) => target.name_temporary(temporary),
             UntilThen::UnderWay(mut under_way) => {
+                under_way.check_is_there().map_err(|error| target.fail(error))?;
                 under_way.settled = true;
                 let named = target.name(&under_way.partial);
+                // The name is on the disk before the journal goes.
+                sync_folder(&target.path);
                 // The file has everything, whatever its name.
-                let removed = under_way.journal.remove().and_then(|()| sync_folder(&target.path));
-                named.and(removed.map_err(|error| target.fail(error)))
+                let removed = under_way.journal.remove().map_err(|error| target.fail(error));
+                named.and(removed)
             }
         }
     }
@@ -240,32 +222,10 @@ impl TraceWriter {
     /// Where what was flushed can be found, if it is to be found at all.
     pub(crate) fn kept(&self) -> Option<PathBuf> {
         match &self.until_then {
-            UntilThen::UnderWay(under_way) if under_way.journal.is_begun() && under_way.partial.exists() => {
+            UntilThen::UnderWay(under_way) if under_way.journal.is_begun() && under_way.check_is_there().is_ok() => {
                 Some(under_way.partial.clone())
             }
             _ => None,
-        }
-    }
-}
-
-impl UnderWay {
-    fn begin_journal(&mut self, target: &Target, ledger: &Ledger, file_bytes: u64) -> io::Result<()> {
-        self.journal.begin(ledger, file_bytes, |path| target.create_beside(path))
-    }
-
-    fn remove(&mut self) {
-        self.settled = true;
-        // What cannot be removed now is a leftover that the next recording of this name tells of.
-        let _ = fs::remove_file(&self.partial);
-        let _ = self.journal.remove();
-    }
-}
-
-impl Drop for UnderWay {
-    /// What was flushed stays, however the recording ends. Before the first flush there is nothing to keep.
-    fn drop(&mut self) {
-        if !self.settled && !self.journal.is_begun() {
-            self.remove();
         }
     }
 }
@@ -279,17 +239,6 @@ fn end_row_group(writer: &mut ArrowWriter<File>) -> Result<u64, ParquetError> {
     }
     writer.sync()?;
     Ok(writer.bytes_written() as u64)
-}
-
-/// A file that has no name any more would be written in vain.
-fn is_there(file: &File) -> io::Result<()> {
-    #[cfg(unix)]
-    if std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) == 0 {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "was removed while it was being written"));
-    }
-    #[cfg(not(unix))]
-    let _ = file;
-    Ok(())
 }
 
 /// Writes a whole flat table, of whatever data frame library, as a trace file.

@@ -17,6 +17,11 @@ impl PlacedFile {
         Self(Arc::new(file))
     }
 
+    /// Reads from its begin.
+    pub(super) fn begin(&self) -> FromPlace {
+        self.from(0)
+    }
+
     fn from(&self, at: u64) -> FromPlace {
         FromPlace { file: self.clone(), at }
     }

@@ -161,15 +161,15 @@ pub(super) fn exists() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, "exists already; overwrite (--force) replaces it")
 }
 
-/// Brings a folder's list of names to the disk, where the system has that: else a crash could undo a new name.
-pub(super) fn sync_folder(of: &Path) -> io::Result<()> {
+/// Brings a folder's list of names to the disk, where the system has that and lets us: else a crash could undo a new name.
+pub(super) fn sync_folder(of: &Path) {
     #[cfg(unix)]
     if let Some(folder) = of.parent() {
-        return File::open(folder)?.sync_all();
+        // A folder that may not be read can be written to all the same.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
     #[cfg(not(unix))]
     let _ = of;
-    Ok(())
 }
 
 /// Removes a file that may have gone already.

@@ -11,8 +11,7 @@ use parquet::file::metadata::{
 use parquet::file::reader::ChunkReader;
 use parquet::schema::types::SchemaDescPtr;
 
-/// What a Parquet file begins with.
-pub(super) const MAGIC_BYTES: u64 = 4;
+use super::under_way::BEGIN_BYTES;
 
 /// Length and magic at the end of a footer.
 const TAIL_BYTES: u64 = 8;
@@ -28,9 +27,9 @@ pub(super) fn trailer(row_group: &RowGroupMetaData) -> Result<Vec<u8>> {
 /// The description of the file's first `end` bytes, which end with a trailer or hold no row group at all.
 pub(super) fn read(file: &impl ChunkReader, mut end: u64, schema: &SchemaDescPtr) -> Result<ParquetMetaData> {
     let mut row_groups = Vec::new();
-    while end > MAGIC_BYTES {
+    while end > BEGIN_BYTES {
         let row_group = row_group_before(file, end)?;
-        let begin = begin(&row_group).filter(|begin| (MAGIC_BYTES..end).contains(begin));
+        let begin = begin(&row_group).filter(|begin| (BEGIN_BYTES..end).contains(begin));
         end = begin.ok_or_else(|| wrong("a row group's trailer contradicts its place"))?;
         row_groups.push(row_group);
     }

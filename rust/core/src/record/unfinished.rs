@@ -17,7 +17,8 @@ use super::journal::{self, Entry, Recovered};
 use super::packed::Layouts;
 use super::place::PlacedFile;
 use super::target::{Target, remove_if_there, sync_folder};
-use super::{JOURNAL, PARTIAL, TraceWriter, trailer, with_suffix};
+use super::under_way::{JOURNAL, NEW, PARTIAL, is_file, is_locked, is_locked_by_us, recording_of, with_suffix};
+use super::{TraceWriter, trailer};
 use crate::ledger::Remark;
 use crate::store::Store;
 use crate::trace::{ChunkBuilder, schema};
@@ -66,7 +67,7 @@ impl Unfinished {
     pub fn open(path: &Path) -> Result<Self, IrqtraceError> {
         let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
         let Names { partial, journal, .. } = Names::of(path).map_err(fail)?;
-        let file = File::open(&partial).map_err(fail)?;
+        let file = open(&partial).map_err(fail)?;
         let under_way = is_locked(&file);
         Self::of(file, partial, &journal, under_way)
     }
@@ -77,12 +78,22 @@ impl Unfinished {
         let recovered = match journal::read(journal) {
             Ok(recovered) => recovered?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let message = "a recording that was cut off before its first flush, or whose journal is missing";
+                let message = if under_way {
+                    "is being recorded, and nothing was flushed yet"
+                } else {
+                    "was cut off before its first flush, or its journal is missing: there is nothing that can be opened"
+                };
                 return Err(damaged(&partial, message).into());
             }
             Err(source) => return Err(IrqtraceError::Io { path: journal.to_owned(), source }),
         };
         let file = PlacedFile::new(file);
+        let of_file =
+            recording_of(&mut file.begin()).map_err(|source| IrqtraceError::Io { path: partial.clone(), source })?;
+        if of_file != Some(recovered.head.recording) {
+            let message = format!("is not of the recording of {}", journal.display());
+            return Err(damaged(&partial, message).into());
+        }
         let row_groups =
             row_groups(&file, recovered.head.file_bytes).map_err(|error| damaged(&partial, error.to_string()))?;
         let rest = rest(recovered, journal, under_way)?;
@@ -148,7 +159,7 @@ impl Unfinished {
 pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
     let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
     let Names { complete, partial, journal } = Names::of(path).map_err(fail)?;
-    let file = match File::open(&partial) {
+    let file = match open(&partial) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && complete.is_file() => {
             return Err(fail(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -158,7 +169,7 @@ pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
         file => file.map_err(fail)?,
     };
     // Held to the end: nobody else repairs it meanwhile.
-    if matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)) {
+    if !is_locked_by_us(&file) {
         return Err(fail(io::Error::new(
             io::ErrorKind::ResourceBusy,
             "is still being written; it can be opened as it is",
@@ -176,34 +187,16 @@ pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
         writer.finish(&unfinished.meta().to_json()?)?;
         fs::remove_file(&partial).map_err(fail)?;
     }
+    sync_folder(&complete);
     remove_if_there(&journal).map_err(fail)?;
-    sync_folder(&complete).map_err(fail)
+    // What a recorder leaves that is cut off just when it begins another journal.
+    remove_if_there(&with_suffix(&journal, NEW)).map_err(fail)
 }
 
-/// Makes way for a recording whose files will have these names.
-pub(super) fn make_way(target: &Target, partial: &Path, journal: &Path) -> io::Result<()> {
-    let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::AlreadyExists, why.to_owned()));
-    if File::open(partial).is_ok_and(|file| is_locked(&file)) {
-        return refuse("is being recorded by somebody else; choose another name");
-    }
-    if !target.overwrite && [partial, journal].iter().any(|path| path.symlink_metadata().is_ok()) {
-        return refuse(
-            "an unfinished recording of this name is there: irqtrace repair completes it, overwrite (--force) replaces it",
-        );
-    }
-    remove_if_there(partial)?;
-    remove_if_there(journal)
-}
-
-/// Whether a recorder holds the file. Where locks are not known nobody seems to.
-fn is_locked(file: &File) -> bool {
-    match file.try_lock_shared() {
-        Ok(()) => {
-            // Closing would do it too, but the descriptor is kept.
-            let _ = file.unlock();
-            false
-        }
-        Err(error) => matches!(error, fs::TryLockError::WouldBlock),
+fn open(path: &Path) -> io::Result<File> {
+    match path.metadata() {
+        Ok(_) if !is_file(path) => Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a file")),
+        _ => File::open(path),
     }
 }
 

@@ -1,0 +1,193 @@
+//! The two files of a recording until it is complete.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use super::journal::Journal;
+use super::target::Target;
+use crate::ledger::Ledger;
+
+/// What their names end with, and that of a journal which is to take the place of another.
+pub(super) const PARTIAL: &str = ".partial";
+pub(super) const JOURNAL: &str = ".journal";
+pub(super) const NEW: &str = ".new";
+
+/// What a file under way begins with, before the number of its recording.
+const BEGIN: &[u8; 12] = b"PAR1irqtrace";
+
+/// So long is a file under way that has no row group yet.
+pub(super) const BEGIN_BYTES: u64 = BEGIN_LEN as u64;
+const BEGIN_LEN: usize = BEGIN.len() + 8;
+
+/// How often and how long a recorder waits for the lock: readers hold it for a moment to see whether somebody else does.
+const LOCK_TRIES: u32 = 100;
+const LOCK_EVERY: Duration = Duration::from_millis(10);
+
+/// A recording that can be opened from its first flush on.
+pub(super) struct UnderWay {
+    pub(super) partial: PathBuf,
+    pub(super) journal: Journal,
+    /// The file, to see whether it is still the one of its name.
+    file: File,
+    /// It has its name, or was given up.
+    pub(super) settled: bool,
+    /// The process that records: one that was forked from it has no part in its files.
+    process: u32,
+}
+
+impl UnderWay {
+    /// Makes the file under way, and holds it.
+    ///
+    /// # Errors
+    ///
+    /// Something is there that may be a recording: it is never replaced.
+    pub(super) fn create(target: &Target) -> io::Result<(Self, File)> {
+        let refuse = |kind, why: &str| Err(io::Error::new(kind, why.to_owned()));
+        let name = target.path.file_name().unwrap_or_default().as_encoded_bytes();
+        if [PARTIAL, JOURNAL].iter().any(|suffix| name.ends_with(suffix.as_bytes())) {
+            let why = "ends with .partial or .journal, as the files of a recording under way do; choose another name";
+            return refuse(io::ErrorKind::InvalidInput, why);
+        }
+        let (partial, journal) = (with_suffix(&target.path, PARTIAL), with_suffix(&target.path, JOURNAL));
+        let unfinished = "an unfinished recording of this name is there: irqtrace repair completes it; else remove its \
+                          files, which end with .partial and .journal";
+        if [journal.clone(), with_suffix(&journal, NEW)].iter().any(|path| path.symlink_metadata().is_ok()) {
+            return refuse(io::ErrorKind::AlreadyExists, unfinished);
+        }
+        let file = match target.create_beside(&partial) {
+            // One that ended before there was anything of it leaves an empty one.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_file(&partial) => {
+                OpenOptions::new().read(true).write(true).open(&partial)?
+            }
+            file => file?,
+        };
+        if !is_locked_by_us(&file) || !is_at(&file, &partial)? {
+            return refuse(io::ErrorKind::AlreadyExists, "is being recorded by somebody else; choose another name");
+        }
+        if !is_empty(&partial)? {
+            return refuse(io::ErrorKind::AlreadyExists, unfinished);
+        }
+        file.set_len(0)?;
+        let journal = Journal::new(journal, RandomState::new().build_hasher().finish());
+        let own = file.try_clone()?;
+        Ok((Self { partial, journal, file: own, settled: false, process: std::process::id() }, file))
+    }
+
+    /// What stands at the begin of the file, behind the four bytes of any Parquet file.
+    pub(super) fn tag(&self) -> Vec<u8> {
+        [&BEGIN[4..], &self.journal.recording().to_le_bytes()].concat()
+    }
+
+    /// Begins the journal anew, which replaces the one before.
+    pub(super) fn begin_journal(&mut self, target: &Target, ledger: &Ledger, file_bytes: u64) -> io::Result<()> {
+        self.journal.begin(ledger, file_bytes, |path| target.create_beside(path))
+    }
+
+    /// That what is written still has its name: else it is written in vain, or what has the name is somebody else's.
+    pub(super) fn check_is_there(&self) -> io::Result<()> {
+        if is_at(&self.file, &self.partial)? {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, "was removed while it was being written"))
+    }
+
+    /// Takes both files away, as far as they are its own.
+    pub(super) fn remove(&mut self) {
+        if self.process != std::process::id() {
+            return;
+        }
+        self.settled = true;
+        // What cannot be removed now is a leftover that the next recording of this name tells of.
+        if is_at(&self.file, &self.partial).unwrap_or(false) {
+            let _ = fs::remove_file(&self.partial);
+        }
+        let _ = self.journal.remove();
+    }
+}
+
+impl Drop for UnderWay {
+    /// What was flushed stays, however the recording ends. Before the first flush there is nothing to keep.
+    fn drop(&mut self) {
+        if !self.settled && !self.journal.is_begun() {
+            self.remove();
+        }
+    }
+}
+
+/// Which recording a file under way is of. `None` where it is none.
+pub(super) fn recording_of(file: &mut impl Read) -> io::Result<Option<u64>> {
+    let mut begin = [0; BEGIN_LEN];
+    match file.read_exact(&mut begin) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let (begin, number) = begin.split_at(BEGIN.len());
+    let number = number.try_into().map(u64::from_le_bytes).ok();
+    Ok(number.filter(|_| begin == BEGIN))
+}
+
+/// Whether a recorder, or a repair, holds the file. Where locks are not known nobody seems to.
+pub(super) fn is_locked(file: &File) -> bool {
+    match file.try_lock_shared() {
+        Ok(()) => {
+            // Closing would do it too, but the descriptor is kept.
+            let _ = file.unlock();
+            false
+        }
+        Err(error) => matches!(error, TryLockError::WouldBlock),
+    }
+}
+
+/// Takes the lock, which is held until the file is closed; false where somebody else holds it. Where a file system knows
+/// no locks, readers take the recording for cut off.
+pub(super) fn is_locked_by_us(file: &File) -> bool {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_EVERY),
+            _ => return true,
+        }
+    }
+    false
+}
+
+/// A path that may be anything is not opened before it is known to be a file: a pipe would wait for its other end.
+pub(super) fn is_file(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file())
+}
+
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// Whether a file is the one of this name.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let found = match path.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        found => found?,
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let own = file.metadata()?;
+        Ok((own.dev(), own.ino()) == (found.dev(), found.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (file, found);
+        Ok(true)
+    }
+}
+
+/// Whether a file under way has nothing in it yet.
+fn is_empty(path: &Path) -> io::Result<bool> {
+    let mut begin = Vec::new();
+    File::open(path)?.take(BEGIN_BYTES + 1).read_to_end(&mut begin)?;
+    Ok(begin.len() as u64 <= BEGIN_BYTES && BEGIN.starts_with(&begin[..begin.len().min(BEGIN.len())]))
+}
