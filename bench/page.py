@@ -28,16 +28,14 @@ def main() -> None:
 
 
 def _recorded() -> bool:
-    """Records the trace; under another name until all of it is there."""
+    """Records the trace, which has its name once all of it is there."""
     print(f"# recording this machine's interrupts at 1 kHz into {TRACE}: this takes 10 minutes, once", flush=True)
     TRACE.parent.mkdir(parents=True, exist_ok=True)
-    partial = TRACE.with_suffix(".partial")
-    command = [*IRQTRACE, "record", "10m", "--interval", "1ms", "--output", str(partial), "--force", "--quiet"]
+    command = [*IRQTRACE, "record", "10m", "--interval", "1ms", "--output", str(TRACE), "--quiet"]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         print(f"# skipped page_time: nothing was recorded: {' '.join(done.stderr.split())}")
         return False
-    partial.rename(TRACE)
     return True
 
 

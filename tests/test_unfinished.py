@@ -116,6 +116,15 @@ def test_opening_changes_nothing(cut_off: Path) -> None:
     assert {entry: entry.read_bytes() for entry in cut_off.parent.iterdir() if entry.is_file()} == files
 
 
+def test_the_warning_points_at_whoever_opens_it(cut_off: Path) -> None:
+    with pytest.warns(IrqtraceWarning) as told:
+        trace = open_trace(cut_off)
+    trace.write(cut_off)
+    with pytest.warns(IrqtraceWarning) as told_of_newer:
+        open_trace(cut_off)
+    assert [warning.filename for warning in (*told, *told_of_newer)] == [__file__, __file__]
+
+
 def test_an_unfinished_recording_is_opened_by_any_of_its_names(cut_off: Path) -> None:
     frame = opened(cut_off, "cut off").frame()
     for suffix in (".partial", ".journal"):

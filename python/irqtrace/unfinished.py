@@ -82,7 +82,7 @@ def tell(name: str, recording: _core.Unfinished, info: TraceInfo) -> None:
         said = f"{name}: the recording is still under way, and {there}"
     else:
         said = f"{name}: the recording was cut off, and {there}; irqtrace.repair makes a trace file of it"
-    warnings.warn(said, IrqtraceWarning, stacklevel=3)
+    warnings.warn(said, IrqtraceWarning, stacklevel=4)
 
 
 def tell_of_newer(name: str) -> None:
