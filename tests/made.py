@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from irqtrace.frames import flat_types
-from irqtrace.meta import parse_meta
+from irqtrace.meta import SCHEMA, parse_meta
 from irqtrace.schema import FLAT_ARROW
 from irqtrace.trace import flat_trace
 
@@ -74,8 +74,10 @@ class MadeTrace:
     def meta(self) -> dict[str, Any]:
         """The JSON object of the file."""
         return {
-            "schema": 1,
+            "schema": SCHEMA,
             "irqtrace": "0.1.0",
+            "recording": None,
+            "segment": None,
             "interval_ns": self.interval_ns,
             "t0_ns": T0_NS,
             "span": None,

@@ -517,7 +517,8 @@ def test_another_parquet_file_is_no_trace(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"schema": 2}, "schema 2 by irqtrace 0.1.0.*up to schema 1.*a newer irqtrace"),
+        ({"schema": 3}, "schema 3 by irqtrace 0.1.0.*up to schema 2.*a newer irqtrace"),
+        ({"schema": 0}, "schema 0 by irqtrace 0.1.0.*schema 1 and 2.*an older irqtrace"),
         ({"schema": "one"}, "names no schema version"),
         ({"lines": None}, "lacks lines"),
     ],

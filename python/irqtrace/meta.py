@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "Meta", "parse_meta"]
 
-SCHEMA = 1
+SCHEMA = 2
 """The newest version of the format that this library reads, and the one that it writes."""
+
+_OLDEST = SCHEMA - 1
 
 
 class GroupMeta(TypedDict):
@@ -127,6 +129,8 @@ class Meta(TypedDict):
 
     schema: int
     irqtrace: str
+    recording: str | None
+    segment: int | None
     interval_ns: int
     t0_ns: int
     span: list[int] | None
@@ -141,6 +145,10 @@ class Meta(TypedDict):
     cost: CostMeta
     warnings: list[WarningMeta]
     marks: list[MarkMeta]
+
+
+_SINCE_OLDEST = {"recording": None, "segment": None}
+"""What a description of the version before does not have, with the values that stand for that."""
 
 
 def parse_meta(text: str | bytes, path: str) -> Meta:
@@ -160,6 +168,13 @@ def parse_meta(text: str | bytes, path: str) -> Meta:
             f"{path}: written with schema {meta['schema']} by irqtrace {meta.get('irqtrace', '?')}; this version reads "
             f"up to schema {SCHEMA}: a newer irqtrace opens it"
         )
+    if meta["schema"] < _OLDEST:
+        raise TraceFormatError(
+            f"{path}: written with schema {meta['schema']} by irqtrace {meta.get('irqtrace', '?')}; this version reads "
+            f"schema {_OLDEST} and {SCHEMA}: an older irqtrace opens it, and writes it anew"
+        )
+    if meta["schema"] == _OLDEST:
+        meta = {**_SINCE_OLDEST, **meta, "schema": SCHEMA}
     missing = Meta.__required_keys__ - meta.keys()
     if missing:
         raise TraceFormatError(f"{path}: the trace's description is damaged: it lacks {', '.join(sorted(missing))}")

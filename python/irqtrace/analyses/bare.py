@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import polars as pl
 
 from irqtrace.frames import GROUP, LINE, first_of_each_read, flat_types
+from irqtrace.meta import SCHEMA
 from irqtrace.schema import ENGINES, FLAT, KINDS, TIME
 from irqtrace.trace import Trace, flat_trace
 
@@ -164,8 +165,10 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
         )
     flat = _from_first_read(flat, reads)
     meta: Meta = {
-        "schema": 1,
+        "schema": SCHEMA,
         "irqtrace": "",
+        "recording": None,
+        "segment": None,
         "interval_ns": interval_ns,
         "t0_ns": t0_ns,
         "span": None,

@@ -383,6 +383,8 @@ impl Ledger {
         Meta {
             schema: SCHEMA_VERSION,
             irqtrace: env!("CARGO_PKG_VERSION").to_owned(),
+            recording: None,
+            segment: None,
             interval_ns: facts.interval_ns,
             t0_ns: facts.t0_ns(),
             span: self.taken.map(|taken| [taken + 1, self.newest_sample + 1]),

@@ -6,8 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ClockAnchor, EngineName, Group, HostFacts, Kind, Line, TraceFormatError, Warning};
 
-/// The version of the file format that this crate writes, and the newest that it reads.
-pub const SCHEMA_VERSION: u32 = 1;
+/// The version of the file format that this crate writes, and the newest that it reads. `docs/format.md` says what a new
+/// one may change.
+pub const SCHEMA_VERSION: u32 = 2;
+
+/// The oldest version that it reads.
+const OLDEST_VERSION: u32 = SCHEMA_VERSION - 1;
 
 /// The key of the JSON object in a trace file's key-value metadata.
 pub const META_KEY: &str = "irqtrace";
@@ -19,6 +23,12 @@ pub struct Meta {
     pub schema: u32,
     /// The version of the library that wrote it.
     pub irqtrace: String,
+    /// What the segments of one recording have in common. `None` where it is not known, as in version 1.
+    #[serde(default)]
+    pub recording: Option<String>,
+    /// The place among the segments of the recording, from 1 up; `None` where it is all of it, or a part of another kind.
+    #[serde(default)]
+    pub segment: Option<u32>,
     /// The interval of the grid.
     pub interval_ns: i64,
     /// UTC of the grid's point 0, by the first anchor.
@@ -215,7 +225,14 @@ impl Meta {
                 "schema version {schema} is newer than {SCHEMA_VERSION}, which this irqtrace reads; update irqtrace"
             )));
         }
-        let meta: Self = serde_json::from_str(json).map_err(|error| wrong(unreadable(&error)))?;
+        if schema < OLDEST_VERSION {
+            return Err(wrong(format!(
+                "schema version {schema} is older than {OLDEST_VERSION}, the oldest that this irqtrace reads"
+            )));
+        }
+        let mut meta: Self = serde_json::from_str(json).map_err(|error| wrong(unreadable(&error)))?;
+        // What came with a newer version has its value for the older ones by now.
+        meta.schema = SCHEMA_VERSION;
         for (name, cells) in [("baselines", &meta.baselines), ("finals", &meta.finals)] {
             if !cells.is_even() {
                 return Err(wrong(format!("the columns of {name} differ in length")));

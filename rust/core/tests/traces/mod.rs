@@ -79,8 +79,10 @@ pub fn lines() -> Vec<LineMeta> {
 
 pub fn meta(lines: Vec<LineMeta>) -> Meta {
     Meta {
-        schema: 1,
+        schema: irqtrace_core::SCHEMA_VERSION,
         irqtrace: "0.1.0".to_owned(),
+        recording: None,
+        segment: None,
         interval_ns: 1_000_000,
         t0_ns: 1_700_000_000_000_000_000,
         span: None,
