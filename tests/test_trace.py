@@ -42,8 +42,8 @@ def assert_same_trace(left: Trace, right: Trace) -> None:
     assert left._meta == right._meta
 
 
-def conserved(trace: Trace) -> bool:
-    """Whether baseline + sum of deltas is the final count, for every cell."""
+def conserved(trace: Trace, *, wrapped: bool = False) -> bool:
+    """Whether baseline + sum of deltas is the final count, for every cell; modulo 2^32 where one wrapped."""
     meta = trace._meta
     counts: dict[tuple[int, int | None], int] = {}
     for line, cpu, count in zip(*(meta["baselines"][key] for key in ("line", "cpu", "count")), strict=True):
@@ -52,7 +52,7 @@ def conserved(trace: Trace) -> bool:
         counts[line, cpu] = counts.get((line, cpu), 0) + delta
     for line, cpu, count in zip(*(meta["finals"][key] for key in ("line", "cpu", "count")), strict=True):
         counts[line, cpu] = counts.get((line, cpu), 0) - count
-    return not any(counts.values())
+    return not any(count % 2**32 if wrapped else count for count in counts.values())
 
 
 def in_duckdb(trace: Trace) -> list[Any]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .snapshots import snapshot
     from .trace import Trace, open_trace
     from .unfinished import repair
+    from .verifying import verify
 
 __all__ = [
     "Cost",
@@ -68,6 +69,7 @@ __all__ = [
     "report",
     "snapshot",
     "storms",
+    "verify",
 ]
 
 

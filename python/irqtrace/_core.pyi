@@ -23,6 +23,8 @@ __all__ = [
     "can_dma_latency",
     "can_fifo",
     "can_lock_memory",
+    "check_file",
+    "check_footer",
     "host_facts",
     "read_costs",
     "repair",
@@ -72,6 +74,9 @@ class Unfinished:
     @property
     def under_way(self) -> bool:
         """Somebody was recording it when it was opened."""
+
+    def check(self, at_most: int | None = None) -> None:
+        """Checks its row groups, unless they have more than so many bytes."""
 
     def flat(self, columns: list[str] | None = None) -> Stream:
         """The flat table, or these columns of it in the table's order."""
@@ -216,6 +221,12 @@ def replay(
     is not read. Where a text contradicts itself the next text of the list is taken as the second attempt of the same
     read. With a path the file is written and None returned.
     """
+
+def check_file(path: str, at_most: int | None = None) -> bool:
+    """Checks all of a trace file that has checksums, unless it has more than so many bytes; whether it was checked."""
+
+def check_footer(path: str) -> bool:
+    """Checks a trace file's footer; whether it has checksums at all."""
 
 def repair(path: str, overwrite: bool = False) -> None:
     """Makes a trace file of an unfinished recording."""

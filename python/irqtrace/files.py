@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["collect", "is_panic", "read_footer", "reading", "scan_flat", "utf8_path", "write"]
+__all__ = ["AT_ONCE_BYTES", "check", "collect", "is_panic", "read_footer", "reading", "scan_flat", "utf8_path", "write"]
 
 _MAGIC = b"PAR1"
 _KEY = b"irqtrace"
+
+AT_ONCE_BYTES = 64 << 20
+"""A file that is no longer is checked as a whole before any of its rows is read: a hundredth of a second."""
 
 
 def utf8_path(path: str | bytes | os.PathLike[str]) -> str:
@@ -62,12 +65,15 @@ def read_footer(path: str | bytes | Path) -> Meta:
             raise TraceFormatError(f"{name}: no trace: {'empty' if size == 0 else 'not a Parquet file'}")
         if end != _MAGIC or size < 3 * len(_MAGIC):
             raise TraceFormatError(f"{name}: truncated: it begins like a Parquet file and lacks the end of one")
+        has_checks = _core.check_footer(name)
         file.seek(0)
         try:
             footer = pq.read_metadata(file)
             columns = footer.schema.to_arrow_schema().names
         except (pa.ArrowException, OSError, ValueError) as error:
             raise TraceFormatError(f"{name}: damaged: its Parquet footer cannot be read: {error}") from error
+    if not has_checks and footer.created_by.endswith(" with checksums"):
+        raise TraceFormatError(f"{name}: damaged: its checksums are missing")
     text = (footer.metadata or {}).get(_KEY)
     if text is None:
         raise TraceFormatError(f"{name}: no trace: a Parquet file without the key 'irqtrace'")
@@ -76,6 +82,20 @@ def read_footer(path: str | bytes | Path) -> Meta:
     if lacking:
         raise TraceFormatError(f"{name}: damaged: it lacks the columns {', '.join(lacking)}")
     return meta
+
+
+def check(path: str, *, everything: bool) -> None:
+    """Checks that the rows of a trace file are what was written.
+
+    Args:
+        path: of the file.
+        everything: whether all of its rows are about to be read; else a long file is left for `irqtrace.verify`.
+
+    Raises:
+        TraceFormatError: if it is damaged; the message says where.
+        OSError: if it cannot be read.
+    """
+    _core.check_file(path, None if everything else AT_ONCE_BYTES)
 
 
 def scan_flat(path: str | Path) -> pl.LazyFrame:

@@ -25,3 +25,4 @@ from .sampler import Sampler
 from .snapshots import snapshot
 from .trace import Trace, open_trace
 from .unfinished import repair
+from .verifying import verify

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -67,7 +67,7 @@ class Trace:
 
     def frame(self) -> pl.DataFrame:
         """The flat table, one row per change with everything in it: the table that a trace file holds."""
-        return files.collect(self.scan(), self._path)
+        return files.collect(self._backing.whole(), self._path)
 
     def scan(self) -> pl.LazyFrame:
         """The flat table, lazily: a trace of 100 GB stays on disk."""
@@ -219,7 +219,8 @@ def _unfinished(name: str, problem: FileNotFoundError | TraceFormatError) -> Tra
         if os.path.exists(name) and isinstance(problem, FileNotFoundError):  # noqa: PTH110 - as above
             return None
         raise problem
-    trace = Trace(_Unfinished(unfinished.scan(recording, name), parse_meta(recording.meta, name), name))
+    meta = parse_meta(recording.meta, name)
+    trace = Trace(_Unfinished(unfinished.scan(recording, name), meta, name, recording=recording))
     unfinished.tell(name, recording, trace.info)
     return trace
 
@@ -250,6 +251,7 @@ class _Backing(Protocol):
     def deltas_stream(self, trace: Trace) -> _ArrowStream: ...
     def samples(self) -> pl.DataFrame: ...
     def flat(self) -> pl.LazyFrame: ...
+    def whole(self) -> pl.LazyFrame: ...
     def arrow(self) -> pa.Table: ...
     def arrow_stream(self) -> _ArrowStream: ...
     def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing: ...
@@ -287,6 +289,9 @@ class _Memory:
     def flat(self) -> pl.LazyFrame:
         return frames.flat_types(pl.DataFrame(self._core.flat()).lazy())
 
+    def whole(self) -> pl.LazyFrame:
+        return self.flat()
+
     def arrow(self) -> pa.Table:
         return pa.table(self._core.flat())
 
@@ -301,13 +306,34 @@ class _Memory:
 class _Flat:
     """A flat table that is read when it is asked for: a file, or a part of one."""
 
-    table: pl.LazyFrame
+    unchecked: pl.LazyFrame
     meta: Meta
     path: str | None
+    checked: bool = False
+    """Whether its rows are known to be what was written, or there is nothing to know it by."""
+
+    def check(self, *, everything: bool) -> None:
+        """Sees to it that no damage is taken for numbers, see `files.check`."""
+        if self.path is not None:
+            files.check(self.path, everything=everything)
+
+    @cached_property
+    def table(self) -> pl.LazyFrame:
+        """The rows, of which some may be asked for."""
+        if not self.checked:
+            self.check(everything=False)
+        return self.unchecked
+
+    @cached_property
+    def whole_table(self) -> pl.LazyFrame:
+        """The rows, all of which are asked for."""
+        if not self.checked:
+            self.check(everything=True)
+        return self.unchecked
 
     def __reduce__(self) -> tuple[object, ...]:
         if self.path is not None:
-            return _Flat, (self.table, self.meta, self.path)
+            return _Flat, (self.unchecked, self.meta, self.path, self.checked)
         # The plan of a part in memory holds all of the whole.
         return _of_table, (self.arrow(), self.meta)
 
@@ -320,7 +346,7 @@ class _Flat:
 
     def deltas(self) -> pl.DataFrame:
         with files.reading(self.path):
-            return frames.deltas(self.table, self.meta).collect()
+            return frames.deltas(self.whole_table, self.meta).collect()
 
     def deltas_stream(self, trace: Trace) -> _ArrowStream:
         return trace.deltas
@@ -331,20 +357,29 @@ class _Flat:
     def flat(self) -> pl.LazyFrame:
         return self.table
 
+    def whole(self) -> pl.LazyFrame:
+        return self.whole_table
+
     def arrow(self) -> pa.Table:
         with files.reading(self.path):
-            return arrow.flat_table(self.table)
+            return arrow.flat_table(self.whole_table)
 
     def arrow_stream(self) -> _ArrowStream:
-        reader: _ArrowStream = arrow.flat_reader(self.table)
+        reader: _ArrowStream = arrow.flat_reader(self.whole_table)
         return reader
 
     def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
-        return type(self)(flat, meta, self.path)
+        return replace(self, unchecked=flat, meta=meta, checked=True)
 
 
+@dataclass(frozen=True)
 class _Unfinished(_Flat):
     """A recording up to the flush that was its last when it was opened."""
+
+    recording: _core.Unfinished = field(kw_only=True)
+
+    def check(self, *, everything: bool) -> None:
+        self.recording.check(None if everything else files.AT_ONCE_BYTES)
 
     def __reduce__(self) -> tuple[object, ...]:
         # What it is read from goes on.

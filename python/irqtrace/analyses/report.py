@@ -12,7 +12,7 @@ import polars as pl
 
 from irqtrace.files import collect
 from irqtrace.schema import FLAT, LABEL
-from irqtrace.trace import Trace, flat_trace
+from irqtrace.trace import Trace
 
 from . import imbalance, interference, rates
 from .compare import compare, has_parts
@@ -117,7 +117,7 @@ def _in_memory(trace: Trace) -> Trace:
     # Constants need no memory.
     constants = {name: pl.lit(meta["host"][name], dtype=pl.String).cast(LABEL) for name in ("host", "boot")}
     flat = collect(trace.scan().drop(constants), trace._path).lazy()  # noqa: SLF001 - as above
-    return flat_trace(flat.with_columns(**constants).select(*FLAT), meta, trace._path)  # noqa: SLF001 - as above
+    return Trace(trace._backing.part(flat.with_columns(**constants).select(*FLAT), meta))  # noqa: SLF001 - as above
 
 
 def _quality(trace: Trace, *, several: bool) -> pl.DataFrame:

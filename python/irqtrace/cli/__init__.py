@@ -28,6 +28,7 @@ from . import (
     report,
     snapshot,
     storms,
+    verify,
 )
 from .output import as_options
 
@@ -39,6 +40,7 @@ __all__ = ["main"]
 VERBS = (
     record,
     repair,
+    verify,
     snapshot,
     lines,
     report,

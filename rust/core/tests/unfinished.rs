@@ -374,6 +374,31 @@ fn a_file_that_is_shorter_than_its_journal_says_is_an_error() {
 }
 
 #[test]
+fn a_wrong_bit_anywhere_in_its_row_groups_is_found() {
+    let (cells, reads) = MANY;
+    let (folder, path) = cut(cells, reads);
+    let partial = beside(&path, ".partial");
+    let whole = fs::read(&partial).unwrap();
+    let bytes = usize::try_from(Unfinished::open(&path).unwrap().bytes()).unwrap();
+    assert!(bytes > 100_000 && bytes <= whole.len(), "{bytes} of {}", whole.len());
+    let mut random = 7_u64;
+    for step in 0..60 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // The first, the last, and others.
+        let at = [0, bytes - 1].get(step).copied().unwrap_or(usize::try_from(random >> 33).unwrap() % bytes);
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (random >> 29 & 7);
+        fs::write(&partial, &damaged).unwrap();
+        let error = Unfinished::open(&path).and_then(|recording| recording.verify()).unwrap_err();
+        assert!(matches!(&error, IrqtraceError::TraceFormat(error) if error.path.ends_with(".partial")), "{error}");
+        assert!(repair(&path, false).is_err());
+        assert_eq!(names(folder.path()), ["t.parquet.journal", "t.parquet.partial"]);
+    }
+    fs::write(&partial, &whole).unwrap();
+    Unfinished::open(&path).unwrap().verify().unwrap();
+}
+
+#[test]
 fn what_is_repaired_is_a_plain_trace_file() {
     let (folder, path) = cut(8, 20);
     let before = Unfinished::open(&path).unwrap();

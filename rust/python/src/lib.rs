@@ -2,6 +2,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "arguments come from Python by value")]
 
+mod checks;
 mod counts;
 mod errors;
 mod functions;
@@ -14,6 +15,8 @@ mod unfinished;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::checks::{check_file, check_footer};
     #[pymodule_export]
     use crate::counts::Counts;
     #[pymodule_export]

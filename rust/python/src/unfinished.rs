@@ -32,6 +32,15 @@ impl Unfinished {
         self.0.is_under_way()
     }
 
+    /// Checks its row groups, unless they have more than so many bytes.
+    #[pyo3(signature = (at_most=None))]
+    fn check(&self, py: Python<'_>, at_most: Option<u64>) -> Outcome<()> {
+        if at_most.is_some_and(|limit| self.0.bytes() > limit) {
+            return Ok(());
+        }
+        py.detach(|| Ok(self.0.verify()?))
+    }
+
     #[pyo3(signature = (columns=None))]
     fn flat(&self, columns: Option<Vec<String>>) -> Outcome<Stream> {
         // What is wrong with the columns is said here; what is wrong with the file, by the reader.

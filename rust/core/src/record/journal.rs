@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 
+use super::checks::Sums;
 use super::packed::PackedBlock;
 use super::target::{remove_if_there, sync_folder};
 use super::under_way::{NEW, with_suffix};
@@ -22,7 +23,7 @@ use crate::block::Block;
 use crate::ledger::{Ledger, Remark};
 
 /// The version of the journal that this crate writes and reads: a journal outlives its recorder only until it is repaired.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Frames are small and live for minutes.
 const ZSTD_LEVEL: i32 = 1;
@@ -39,6 +40,8 @@ pub(super) struct Head {
     pub(super) recording: u64,
     /// So long is the part of the file that holds the rows before this journal.
     pub(super) file_bytes: u64,
+    /// The checksums of that part.
+    pub(super) sums: Sums,
     /// All that was known then.
     pub(super) ledger: Ledger,
 }
@@ -48,6 +51,7 @@ struct HeadNow<'a> {
     journal: u32,
     recording: u64,
     file_bytes: u64,
+    sums: &'a Sums,
     ledger: &'a Ledger,
 }
 
@@ -100,9 +104,11 @@ impl Journal {
         &mut self,
         ledger: &Ledger,
         file_bytes: u64,
+        sums: &Sums,
         create: impl FnOnce(&Path) -> io::Result<File>,
     ) -> io::Result<()> {
-        let head = serde_json::to_vec(&HeadNow { journal: VERSION, recording: self.recording, file_bytes, ledger })?;
+        let head =
+            serde_json::to_vec(&HeadNow { journal: VERSION, recording: self.recording, file_bytes, sums, ledger })?;
         let new = with_suffix(&self.path, NEW);
         if self.is_begun() {
             // What is left of an earlier attempt.

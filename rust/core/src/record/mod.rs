@@ -1,5 +1,6 @@
 //! A trace on its way to disk.
 
+mod checks;
 mod journal;
 mod packed;
 mod place;
@@ -24,6 +25,8 @@ use crate::block::Block;
 use crate::ledger::{Ledger, Remark};
 use crate::trace::{Chunk, ChunkBuilder, Flattener, conform, schema};
 use crate::{IrqtraceError, META_KEY, Meta, TraceFormatError};
+use checks::CheckedFile;
+pub use checks::Checks;
 use properties::{ROW_GROUP_BYTES, ROW_GROUP_ROWS, properties};
 use target::{Target, sync_folder};
 use under_way::{BEGIN_BYTES, UnderWay};
@@ -35,7 +38,7 @@ pub use unfinished::{Unfinished, repair};
 /// folder, which is removed when the writer is dropped.
 pub struct TraceWriter {
     // The file itself and not a `NamedTempFile`, which hides the number of the system's error in one of its own.
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<CheckedFile>,
     target: Target,
     until_then: UntilThen,
 }
@@ -98,7 +101,7 @@ impl TraceWriter {
         row_group_rows: Option<usize>,
     ) -> Result<Self, IrqtraceError> {
         let writer = properties(row_group_rows)
-            .and_then(|properties| ArrowWriter::try_new(file, schema::flat(), Some(properties)))
+            .and_then(|properties| ArrowWriter::try_new(CheckedFile::new(file), schema::flat(), Some(properties)))
             .map_err(|error| target.fail(io_error(error)))?;
         Ok(Self { writer, target, until_then })
     }
@@ -131,7 +134,8 @@ impl TraceWriter {
     pub(crate) fn note_block(&mut self, block: &Block, before: &Ledger) -> Result<(), IrqtraceError> {
         let UntilThen::UnderWay(under_way) = &mut self.until_then else { return Ok(()) };
         let begun = under_way.journal.is_begun();
-        let noted = if begun { Ok(()) } else { under_way.begin_journal(&self.target, before, BEGIN_BYTES) };
+        let sums = self.writer.inner().sums();
+        let noted = if begun { Ok(()) } else { under_way.begin_journal(&self.target, before, BEGIN_BYTES, sums) };
         noted.and_then(|()| under_way.journal.block(block)).map_err(|error| self.target.fail(error))
     }
 
@@ -162,8 +166,9 @@ impl TraceWriter {
         }
         let writer = &mut self.writer;
         let ended = end_row_group(writer).map_err(io_error).and_then(|file_bytes| {
-            writer.inner().sync_data()?;
-            under_way.begin_journal(&self.target, ledger, file_bytes)
+            let file = writer.inner();
+            file.file().sync_data()?;
+            under_way.begin_journal(&self.target, ledger, file_bytes, file.sums())
         });
         ended.map_err(|error| self.target.fail(error))
     }
@@ -193,9 +198,7 @@ impl TraceWriter {
     /// ([`IrqtraceError::NotNamed`]).
     pub fn finish(mut self, meta_json: &str) -> Result<(), IrqtraceError> {
         self.writer.append_key_value_metadata(KeyValue::new(META_KEY.to_owned(), meta_json.to_owned()));
-        self.writer.finish().map_err(|error| self.target.fail(io_error(error)))?;
-        // Else a crash soon after could leave the name with nothing behind it.
-        self.writer.inner().sync_all().map_err(|error| self.target.fail(error))?;
+        self.complete().map_err(|error| self.target.fail(error))?;
         let Self { until_then, target, .. } = self;
         match until_then {
             UntilThen::Temporary(temporary) => target.name_temporary(temporary),
@@ -210,6 +213,19 @@ impl TraceWriter {
                 named.and(removed)
             }
         }
+    }
+
+    /// Writes the end of the file, and brings all of it to the disk: else a crash soon after could leave the name with
+    /// nothing behind it.
+    fn complete(&mut self) -> io::Result<()> {
+        self.writer.flush().map_err(io_error)?;
+        self.writer.sync()?;
+        self.writer.inner_mut().begin_end();
+        self.writer.finish().map_err(io_error)?;
+        self.writer.sync()?;
+        let file = self.writer.inner_mut();
+        file.complete()?;
+        file.file().sync_all()
     }
 
     /// Gives the file up: nothing of it remains.
@@ -231,7 +247,7 @@ impl TraceWriter {
 }
 
 /// Ends the row group under way, with its trailer; how long the file is then.
-fn end_row_group(writer: &mut ArrowWriter<File>) -> Result<u64, ParquetError> {
+fn end_row_group(writer: &mut ArrowWriter<CheckedFile>) -> Result<u64, ParquetError> {
     writer.flush()?;
     if let Some(row_group) = writer.flushed_row_groups().last() {
         let trailer = trailer::trailer(row_group)?;

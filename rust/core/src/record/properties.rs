@@ -15,10 +15,13 @@ pub(super) const ROW_GROUP_BYTES: usize = 32 << 20;
 /// takes 0.44 s for another 1 %.
 pub(super) const ZSTD_LEVEL: i32 = 6;
 
+/// A file that says so and has none is damaged.
+const CREATED_BY: &str = concat!("irqtrace ", env!("CARGO_PKG_VERSION"), " with checksums");
+
 /// `row_group_rows` is none where the writer's owner ends row groups.
 pub(super) fn properties(row_group_rows: Option<usize>) -> Result<WriterProperties, ParquetError> {
     let mut properties = WriterProperties::builder()
-        .set_created_by(concat!("irqtrace ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_max_row_group_row_count(row_group_rows)
         .set_max_row_group_bytes(row_group_rows.map(|_| ROW_GROUP_BYTES))

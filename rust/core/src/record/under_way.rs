@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::checks::Sums;
 use super::journal::Journal;
 use super::target::Target;
 use crate::ledger::Ledger;
@@ -84,8 +85,14 @@ impl UnderWay {
     }
 
     /// Begins the journal anew, which replaces the one before.
-    pub(super) fn begin_journal(&mut self, target: &Target, ledger: &Ledger, file_bytes: u64) -> io::Result<()> {
-        self.journal.begin(ledger, file_bytes, |path| target.create_beside(path))
+    pub(super) fn begin_journal(
+        &mut self,
+        target: &Target,
+        ledger: &Ledger,
+        file_bytes: u64,
+        sums: &Sums,
+    ) -> io::Result<()> {
+        self.journal.begin(ledger, file_bytes, sums, |path| target.create_beside(path))
     }
 
     /// That what is written still has its name: else it is written in vain, or what has the name is somebody else's.

@@ -13,6 +13,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 
+use super::checks::Sums;
 use super::journal::{self, Entry, Recovered};
 use super::packed::Layouts;
 use super::place::PlacedFile;
@@ -30,6 +31,7 @@ pub struct Unfinished {
     /// The row groups.
     file: PlacedFile,
     row_groups: ArrowReaderMetadata,
+    sums: Sums,
     /// What came after them.
     rest: Trace,
     partial: PathBuf,
@@ -96,8 +98,26 @@ impl Unfinished {
         }
         let row_groups =
             row_groups(&file, recovered.head.file_bytes).map_err(|error| damaged(&partial, error.to_string()))?;
+        let sums = recovered.head.sums.clone();
         let rest = rest(recovered, journal, under_way)?;
-        Ok(Self { file, row_groups, rest, partial, under_way })
+        Ok(Self { file, row_groups, sums, rest, partial, under_way })
+    }
+
+    /// How many bytes [`Unfinished::verify`] reads.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.sums.file_bytes()
+    }
+
+    /// That its row groups are what was written. The journal is verified when it is opened.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or it is damaged: the message says where.
+    pub fn verify(&self) -> Result<(), IrqtraceError> {
+        let verified = self.sums.verify(&self.file);
+        let verified = verified.map_err(|source| IrqtraceError::Io { path: self.partial.clone(), source })?;
+        verified.map_err(|what| damaged(&self.partial, format!("damaged: {what}")).into())
     }
 
     /// All that is known of it besides its rows.
@@ -180,6 +200,7 @@ pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
         target.name(&partial)?;
     } else {
         let unfinished = Unfinished::of(file.try_clone().map_err(fail)?, partial.clone(), &journal, false)?;
+        unfinished.verify()?;
         let mut writer = TraceWriter::create(&complete, overwrite)?;
         for batch in unfinished.flat(None)? {
             writer.write_flat(&batch.map_err(|error| damaged(&partial, error.to_string()))?)?;
