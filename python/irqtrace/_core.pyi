@@ -138,6 +138,9 @@ class Sampler:
         duration_ns: int | None = None,
         path: str | None = None,  # the flat Parquet file; else the trace is kept in memory
         flush_every_ns: int = 1_000_000_000,  # what came is brought to the disk this often
+        rotate_every_ns: int | None = None,  # the file goes on in another after so long
+        rotate_bytes: int | None = None,  # or at so many bytes
+        keep_ns: int | None = None,  # segments that are older are removed
         overwrite: bool = False,
         procfs: str = ...,
         sysfs: str = ...,
@@ -171,6 +174,9 @@ class Sampler:
 
     def mark(self, text: str) -> None: ...
     def counts(self) -> Counts: ...
+    def files(self) -> list[str]:
+        """The files that were written, once they are complete: one, or segments as far as they are kept."""
+
     def progress(self) -> Progress: ...
 
 @final

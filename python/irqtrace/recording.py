@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from .durations import Duration, positive_ns
 from .errors import ParseError, SourceUnavailable
+from .rotation import Rotation
 from .settings import Kinds, Settings
-from .trace import Trace, memory_trace, open_trace
+from .trace import Trace, memory_trace, open_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from . import _core
 
-__all__ = ["record", "run"]
+__all__ = ["record", "run", "written"]
 
 STEP_S = 0.1
 """How long a wait lasts at most, so that progress is shown and Ctrl-C is not kept waiting."""
@@ -30,6 +31,8 @@ def record(
     irqs: Sequence[int | str] | None = None,
     path: str | Path | None = None,
     flush: Duration = "1s",
+    rotate: Duration | None = None,
+    keep: Duration | None = None,
     overwrite: bool = False,
     pin: int | None = None,
     fifo: int | None = None,
@@ -49,6 +52,12 @@ def record(
             complete, also after Ctrl-C. Until then `open_trace` opens what was flushed, and whatever happens to the
             recorder, that much stays: see `repair`. None keeps the trace in memory.
         flush: how often what came is brought to the disk.
+        rotate: a duration, a size like ``"500MB"``, or both (``"1h,500MB"``): the recording is in segments that are no
+            longer, ``NAME-000001.parquet`` and so on for a path ``NAME.parquet``. Each is a complete trace, and
+            `open_trace` of the path or the folder reads them as one. A segment also ends by itself before its
+            description becomes too long to be opened at once (16 MB), which takes some thousand million rows.
+        keep: only the last of the recording is kept, at least so much: older segments are removed. Without ``rotate``
+            these are a tenth of it long.
         overwrite: whether a file of that name may be replaced.
         memory_limit: bytes. A recording in memory that reaches it ends early, and a warning in the trace says so.
         progress: is called about ten times a second with how far it is.
@@ -78,10 +87,20 @@ def record(
         procfs=procfs,
     )
     core = settings.sampler(
-        duration_ns=duration_ns, path=path, flush=flush, overwrite=overwrite, stop_at_memory_limit=path is None
+        duration_ns=duration_ns,
+        path=path,
+        flush=flush,
+        rotation=Rotation.checked(rotate, keep),
+        overwrite=overwrite,
+        stop_at_memory_limit=path is None,
     )
     run(core, path, progress=progress)
-    return memory_trace(core.trace()) if path is None else open_trace(path)
+    return memory_trace(core.trace()) if path is None else written(core)
+
+
+def written(core: _core.Sampler) -> Trace:
+    """The trace of the files that a sampler has written."""
+    return open_files(core.files())[0]
 
 
 def run(
@@ -113,8 +132,8 @@ def run(
         try:
             core.stop()
         except (ParseError, SourceUnavailable) as error:
-            if path is not None and os.path.exists(path):  # noqa: PTH110 - a path of any type
-                error.add_note(f"what was read until then is in {os.fspath(path)}")
+            if files := core.files():
+                error.add_note(f"what was read until then is in {files[-1]}")
             raise
     if progress is not None:
         progress(core.progress())

@@ -14,6 +14,7 @@ from . import _core
 from .durations import EXAMPLES, Duration, duration_ns, duration_text, positive_ns
 from .errors import IrqtraceError, SourceUnavailable
 from .files import utf8_path
+from .rotation import Rotation
 from .schema import KINDS
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ __all__ = ["Kinds", "Settings", "shortest_interval_ns"]
 
 Kinds = Mapping[str, Duration] | Sequence[str]
 """Kinds to read, all at the interval, or each with an interval of its own."""
+
+_ONE_FILE = Rotation()
 
 _HEADROOM = 1.25
 """A read that takes four fifths of the interval leaves the sampler time to sleep."""
@@ -102,16 +105,19 @@ class Settings:
         duration_ns: int | None = None,
         path: str | Path | None = None,
         flush: Duration = "1s",
+        rotation: Rotation = _ONE_FILE,
         overwrite: bool = False,
         stop_at_memory_limit: bool = False,
     ) -> _core.Sampler:
         """A sampler of the core with these options, not started.
 
         Raises:
-            ValueError: for a ``flush`` that is no time.
+            ValueError: for a ``flush`` that is no time, and for segments of a recording in memory.
             SourceUnavailable: where this build or machine has nothing to sample.
         """
         flush_ns = positive_ns(flush, "flush")
+        if path is None and rotation.is_wanted:
+            raise ValueError("rotate and keep are for a recording in a file: give a path")
         if not _core.LIVE:
             raise SourceUnavailable(
                 errno.ENOSYS,
@@ -133,6 +139,9 @@ class Settings:
             duration_ns=duration_ns,
             path=None if path is None else utf8_path(path),
             flush_every_ns=flush_ns,
+            rotate_every_ns=rotation.every_ns,
+            rotate_bytes=rotation.bytes,
+            keep_ns=rotation.keep_ns,
             overwrite=overwrite,
             procfs=self.procfs,
         )

@@ -47,6 +47,10 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--flush", metavar="DURATION", default="1s", help="bring it to the disk this often (default: %(default)s)"
     )
+    parser.add_argument(
+        "--rotate", metavar="WHEN", help="cut it into segments, each this long or large: 1h, 500MB, or 1h,500MB"
+    )
+    parser.add_argument("--keep", metavar="DURATION", help="keep only the last of it, at least so much, in segments")
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
     parser.add_argument("--pin", metavar="CPU", type=int, help="run the sampler on this CPU")
     parser.add_argument("--fifo", metavar="PRIORITY", type=int, help="real-time priority, 1 to 99; needs a privilege")

@@ -42,6 +42,7 @@ fn record(settings: Settings) -> Result<(Trace, [f64; 2]), IrqtraceError> {
         duration_ns: i64::try_from(TURN.as_nanos()).ok(),
         path: None,
         flush_every_ns: 1_000_000_000,
+        rotation: irqtrace_core::Rotation::default(),
         overwrite: false,
         memory_limit: 1 << 30,
         stop_at_memory_limit: true,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Settings;
+use crate::{Rotation, Settings};
 
 /// What to record, and how.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Config {
     pub path: Option<PathBuf>,
     /// How often what came is brought to the disk.
     pub flush_every_ns: i64,
+    /// When the file is cut into segments.
+    pub rotation: Rotation,
     /// Whether the file may be there already.
     pub overwrite: bool,
     /// Bytes of rows to keep in memory.

@@ -57,6 +57,16 @@ pub enum IrqtraceError {
     },
 }
 
+impl IrqtraceError {
+    /// The failure, and where what was flushed before it is, if anything was.
+    pub(crate) fn cut_off(self, kept: Option<PathBuf>) -> Self {
+        match (self, kept) {
+            (Self::Io { path, source }, Some(kept)) if kept.exists() => Self::CutOff { path, source, kept },
+            (failure, _) => failure,
+        }
+    }
+}
+
 /// A text that does not fit the format: where, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 #[error("{path}: line {line}, byte {offset}: {message}")]

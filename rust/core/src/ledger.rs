@@ -1,6 +1,7 @@
 //! What is known of a recording besides its rows: lines, counts, warnings, clocks. It reads blocks as they come, and
 //! makes the metadata of a trace.
 
+mod every_cell;
 mod facts;
 
 use std::collections::BTreeSet;
@@ -40,7 +41,7 @@ pub struct Counts {
 #[derive(Serialize, Deserialize)]
 pub struct Ledger {
     facts: Facts,
-    /// Every line of the recording, by key.
+    /// Every line since the last [`Ledger::take`], in the order of their keys.
     lines: Vec<LineMeta>,
     groups: Vec<GroupState>,
     baselines: CellColumns,
@@ -117,7 +118,7 @@ impl Ledger {
         self.groups.iter().map(|group| group.cells.clone()).collect()
     }
 
-    /// Every line so far, by key.
+    /// Every line since the last [`Ledger::take`], in the order of their keys.
     #[must_use]
     pub fn lines(&self) -> &[LineMeta] {
         &self.lines
@@ -133,6 +134,12 @@ impl Ledger {
     #[must_use]
     pub const fn newest_sample(&self) -> i64 {
         self.newest_sample
+    }
+
+    /// How long the samples since the last [`Ledger::take`] are.
+    #[must_use]
+    pub fn since_taken_ns(&self) -> i64 {
+        (self.newest_sample - self.taken.unwrap_or(-1)).saturating_mul(self.facts.interval_ns)
     }
 
     /// The machine.
@@ -224,7 +231,8 @@ impl Ledger {
         }
         let last_sample = old.last.map_or(epoch.sample, |last| last.sample);
         for key in old.lines.iter().filter(|key| !new.lines.contains(key)) {
-            if let Some(line) = self.lines.get_mut(*key as usize) {
+            if let Ok(at) = self.lines.binary_search_by_key(key, |line| line.id) {
+                let line = &mut self.lines[at];
                 line.last_sample = Some(last_sample);
             }
         }
@@ -258,7 +266,9 @@ impl Ledger {
     fn what_changed(&self, old: &GroupState, new: &GroupState) -> String {
         let cpus = |state: &GroupState| -> BTreeSet<u16> { state.cells.iter().map(|cell| cell.1).collect() };
         let (old_cpus, new_cpus) = (cpus(old), cpus(new));
-        let line = |key: &u32| match self.lines.get(*key as usize).map(|known| &known.line) {
+        let known =
+            |key: &u32| self.lines.binary_search_by_key(key, |line| line.id).ok().map(|at| &self.lines[at].line);
+        let line = |key: &u32| match known(key) {
             Some(line) if line.irq == line.name => format!("line {}", line.irq),
             Some(line) => format!("line {} ({})", line.irq, line.name),
             None => format!("line {key}"),
@@ -412,6 +422,8 @@ impl Ledger {
     pub fn take(&mut self) -> Meta {
         let meta = self.meta();
         self.taken = Some(self.newest_sample);
+        // What ended before the next trace is no part of it.
+        self.lines.retain(|line| line.last_sample.is_none());
         self.finals = CellColumns::default();
         self.baselines = CellColumns::default();
         self.warnings = Warnings::default();

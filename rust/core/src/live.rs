@@ -11,7 +11,7 @@ use crate::recording::{Recording, Setup};
 use crate::select::Selection;
 use crate::source::{ProcText, TextSource};
 use crate::{
-    Clock, EngineName, HostFacts, IrqtraceError, Kind, Line, PrivilegeRequest, Privileges, SystemClock, TraceWriter,
+    Clock, EngineName, HostFacts, IrqtraceError, Kind, Line, PrivilegeRequest, Privileges, Recorder, SystemClock,
     check_pin,
 };
 
@@ -61,7 +61,8 @@ pub fn open(config: &Config) -> Result<Recording, IrqtraceError> {
         engines.push(Box::new(text));
     }
     let plan = wanted.plan(engines, settings, config.duration_ns)?;
-    let file = config.path.as_ref().map(|path| TraceWriter::under_way(path, config.overwrite)).transpose()?;
+    let file =
+        config.path.as_ref().map(|path| Recorder::create(path, config.overwrite, config.rotation)).transpose()?;
     let request = PrivilegeRequest {
         pin: settings.pin,
         fifo: settings.fifo,

@@ -8,6 +8,7 @@ mod collecting;
 mod sampling;
 
 use std::any::Any;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle, Thread};
@@ -22,7 +23,7 @@ use crate::sampler::{Control, Plan};
 use crate::source::ReadError;
 use crate::store::Store;
 use crate::trace::Trace;
-use crate::{Clock, ConfigError, HostFacts, IrqtraceError, Settings, TraceWriter};
+use crate::{Clock, ConfigError, HostFacts, IrqtraceError, Recorder, Settings};
 use collecting::Collecting;
 use sampling::Sampling;
 
@@ -51,7 +52,7 @@ pub struct Setup {
     /// What was asked for, for the metadata.
     pub settings: Settings,
     /// The file; without one, rows stay in memory.
-    pub file: Option<TraceWriter>,
+    pub file: Option<Recorder>,
     /// How often what came is brought to the disk, and the clocks are looked at.
     pub flush_every: Duration,
     /// Bytes of rows to keep in memory.
@@ -284,6 +285,12 @@ impl Recording {
     pub fn exhausted(&self) -> bool {
         let state = lock(&self.shared.state);
         state.ended && !state.store.as_ref().is_some_and(Store::has_reads)
+    }
+
+    /// The files that it wrote, once it has ended: one, or segments as far as they are kept.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        lock(&self.shared.state).store.as_ref().map_or(Vec::new(), |store| store.files().to_vec())
     }
 
     /// All rows up to now that were not taken as batches.

@@ -12,8 +12,8 @@ use crate::source::ReplayText;
 use crate::store::Store;
 use crate::trace::Trace;
 use crate::{
-    Clock, ConfigError, EngineName, HostFacts, IrqtraceError, Kind, Line, ManualClock, Settings, TraceWriter,
-    WarningType, Window,
+    Clock, ConfigError, EngineName, HostFacts, IrqtraceError, Kind, Line, ManualClock, Recorder, Settings, WarningType,
+    Window,
 };
 
 /// A captured read: its window, and the texts that were read in it.
@@ -41,7 +41,7 @@ pub fn replay(
     wanted: &Wanted,
     host: HostFacts,
     real_offset_ns: i64,
-    file: Option<TraceWriter>,
+    file: Option<Recorder>,
 ) -> Result<Option<Trace>, IrqtraceError> {
     let begin = reads.first().map_or(0, |read| read.window.begin);
     let clock = Arc::new(ManualClock::new(begin, real_offset_ns));

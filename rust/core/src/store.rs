@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::block::Block;
 use crate::ledger::{Facts, Ledger, Remark};
 use crate::record::Flushed;
-use crate::trace::{Cells, Chunk, ChunkBuilder, Flattener, Reads, Trace};
-use crate::{IrqtraceError, TraceFormatError, TraceWriter};
+use crate::trace::{Cells, Chunk, ChunkBuilder, Reads, Trace};
+use crate::{IrqtraceError, Recorder, TraceFormatError};
 
 /// Keeps what a sampler hands over.
 pub struct Store {
@@ -15,21 +15,34 @@ pub struct Store {
     chunks: Vec<Arc<Chunk>>,
     chunk_bytes: usize,
     builder: ChunkBuilder,
-    file: Option<TraceWriter>,
+    file: Option<Recorder>,
+    /// The files that are complete.
+    files: Vec<PathBuf>,
+    /// Groups whose next read is the first of a segment: it has a row for every cell.
+    begins: Vec<bool>,
     rows: u64,
 }
 
 impl Store {
     /// A store in memory, or one that writes to `file`.
     #[must_use]
-    pub fn new(facts: Facts, file: Option<TraceWriter>) -> Self {
+    pub fn new(facts: Facts, file: Option<Recorder>) -> Self {
         Self { file, ..Self::resume(Ledger::new(facts)) }
     }
 
     /// A store in memory for what comes after that which a ledger knows already.
     #[must_use]
     pub fn resume(ledger: Ledger) -> Self {
-        Self { ledger, chunks: Vec::new(), chunk_bytes: 0, builder: ChunkBuilder::default(), file: None, rows: 0 }
+        Self {
+            ledger,
+            chunks: Vec::new(),
+            chunk_bytes: 0,
+            builder: ChunkBuilder::default(),
+            file: None,
+            files: Vec::new(),
+            begins: Vec::new(),
+            rows: 0,
+        }
     }
 
     /// Takes in a block's rows.
@@ -38,6 +51,18 @@ impl Store {
     ///
     /// Where the file cannot be written.
     pub fn add(&mut self, block: &Block) -> Result<(), IrqtraceError> {
+        // Not before there is something for the next one.
+        if !block.reads.is_empty() && self.file.as_ref().is_some_and(|file| file.is_segment_over(&self.ledger)) {
+            self.next_segment()?;
+        }
+        if !self.begins.contains(&true) {
+            return self.take_in(block);
+        }
+        let with_every_cell = self.ledger.with_every_cell(block, &mut self.begins);
+        self.take_in(&with_every_cell)
+    }
+
+    fn take_in(&mut self, block: &Block) -> Result<(), IrqtraceError> {
         let (reads, cells) = (&block.reads, &block.cells);
         if self.builder.rows() + cells.len() > ChunkBuilder::ROWS && self.builder.rows() > 0 {
             self.end_chunk()?;
@@ -66,13 +91,26 @@ impl Store {
             if self.file.is_some() { ChunkBuilder::default() } else { ChunkBuilder::with_capacity(ChunkBuilder::ROWS) };
         let chunk = Arc::new(std::mem::replace(&mut self.builder, next).freeze()?);
         if let Some(file) = &mut self.file {
-            let ledger = &self.ledger;
-            let flattener = Flattener::new(ledger.host(), &ledger.groups(), ledger.lines());
-            file.write_chunk(&chunk, &flattener)?;
-            return file.end_full_row_group(ledger);
+            return file.write_chunk(&chunk, &self.ledger);
         }
         self.chunk_bytes += chunk.memory_bytes();
         self.chunks.push(chunk);
+        Ok(())
+    }
+
+    /// Completes the segment of the file, and goes on with another.
+    fn next_segment(&mut self) -> Result<(), IrqtraceError> {
+        // What is on the disk stays whatever comes.
+        if let Some(flushed) = self.flush()? {
+            flushed.sync()?;
+        }
+        if self.builder.reads() > 0 {
+            self.end_chunk()?;
+        }
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let newest_sample = self.ledger.newest_sample();
+        file.next_segment(self.ledger.take(), newest_sample)?;
+        self.begins = vec![true; self.ledger.facts().groups.len()];
         Ok(())
     }
 
@@ -101,7 +139,7 @@ impl Store {
     ///
     /// Where the file cannot be written.
     pub fn flush(&mut self) -> Result<Option<Flushed>, IrqtraceError> {
-        self.file.as_mut().map_or(Ok(None), TraceWriter::flush)
+        self.file.as_mut().map_or(Ok(None), Recorder::flush)
     }
 
     /// All rows that were not taken, which stay here.
@@ -156,8 +194,14 @@ impl Store {
             self.end_chunk()?;
         }
         let Some(file) = self.file.take() else { return Ok(()) };
-        let kept = file.kept();
-        file.finish(&self.ledger.meta().to_json()?).map_err(|failure| cut_off(failure, kept))
+        self.files = file.finish(self.ledger.meta(), self.ledger.newest_sample())?;
+        Ok(())
+    }
+
+    /// The files that were written, once they are complete: one, or segments as far as they are kept.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// Gives the file up; nothing of it remains.
@@ -169,7 +213,7 @@ impl Store {
 
     /// Closes the file as it is, because it cannot be written any more. What a person is to know of it.
     pub fn give_up(&mut self, failure: IrqtraceError) -> IrqtraceError {
-        cut_off(failure, self.file.take().and_then(|file| file.kept()))
+        failure.cut_off(self.file.take().and_then(|file| file.kept()))
     }
 
     /// Rows so far.
@@ -181,22 +225,12 @@ impl Store {
     /// Bytes of rows in memory.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.chunk_bytes + self.builder.memory_bytes() + self.file.as_ref().map_or(0, TraceWriter::memory_bytes)
+        self.chunk_bytes + self.builder.memory_bytes() + self.file.as_ref().map_or(0, Recorder::memory_bytes)
     }
 
     /// Bytes in the file so far.
     #[must_use]
     pub fn file_bytes(&self) -> u64 {
-        self.file.as_ref().map_or(0, TraceWriter::bytes_written)
-    }
-}
-
-/// The failure, and where what was flushed before it is, if anything was.
-fn cut_off(failure: IrqtraceError, kept: Option<PathBuf>) -> IrqtraceError {
-    match (failure, kept) {
-        (IrqtraceError::Io { path, source }, Some(kept)) if kept.exists() => {
-            IrqtraceError::CutOff { path, source, kept }
-        }
-        (failure, _) => failure,
+        self.file.as_ref().map_or(0, Recorder::bytes_written)
     }
 }

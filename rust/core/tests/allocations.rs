@@ -23,7 +23,7 @@ use irqtrace_core::recording::Recording;
 use irqtrace_core::sampler::{Control, Outlet, Sampler};
 use irqtrace_core::select::Selection;
 use irqtrace_core::source::{ProcText, ReadError, TextSource};
-use irqtrace_core::{Clock, Config, EngineName, Kind, ManualClock, Settings, WarningType, Window, open};
+use irqtrace_core::{Clock, Config, EngineName, Kind, ManualClock, Rotation, Settings, WarningType, Window, open};
 
 /// Samples before counting begins: the first learns the layout.
 const WARM_UP: u64 = 50;
@@ -169,6 +169,7 @@ fn the_sampler_allocates_nothing_while_it_samples_the_running_kernel() {
         duration_ns: None,
         path: None,
         flush_every_ns: 1_000_000_000,
+        rotation: Rotation::default(),
         overwrite: false,
         memory_limit: 1 << 30,
         stop_at_memory_limit: false,

@@ -227,7 +227,7 @@ fn a_source_that_goes_away_leaves_a_complete_file_and_the_error_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.parquet");
     let file = TraceWriter::under_way(&path, false).unwrap();
-    let recording = recording(10_000, 500, Setup { file: Some(file), ..setup() });
+    let recording = recording(10_000, 500, Setup { file: Some(file.into()), ..setup() });
     recording.start().unwrap();
     while !recording.wait(Duration::from_secs(1)) {}
     let error = recording.stop().unwrap_err();
@@ -249,7 +249,7 @@ fn what_is_refused_to_the_sampler_is_told_by_the_start() {
 fn the_limit_of_memory_is_not_for_rows_that_go_to_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = TraceWriter::under_way(&folder.path().join("t.parquet"), false).unwrap();
-    let recording = recording(2_000, u64::MAX, Setup { file: Some(file), memory_limit: 1, ..setup() });
+    let recording = recording(2_000, u64::MAX, Setup { file: Some(file.into()), memory_limit: 1, ..setup() });
     recording.start().unwrap();
     finish(&recording);
     assert_eq!(recording.progress().rows, 2_000 * CELLS);
@@ -271,7 +271,7 @@ fn a_recording_that_is_abandoned_leaves_what_was_there() {
     std::fs::write(&path, "dear data").unwrap();
     for started in [true, false] {
         let file = TraceWriter::under_way(&path, true).unwrap();
-        let recording = recording(i64::MAX / MS, u64::MAX, Setup { file: Some(file), ..setup() });
+        let recording = recording(i64::MAX / MS, u64::MAX, Setup { file: Some(file.into()), ..setup() });
         if started {
             recording.start().unwrap();
         }

@@ -482,7 +482,7 @@ fn a_text_that_stays_wrong_is_an_error_with_its_place_and_the_recording_so_far_i
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.parquet");
     let file = irqtrace_core::TraceWriter::create(&path, false).unwrap();
-    let error = replay(reads(&texts), &wanted(), HostFacts::default(), 0, Some(file)).unwrap_err();
+    let error = replay(reads(&texts), &wanted(), HostFacts::default(), 0, Some(file.into())).unwrap_err();
     let IrqtraceError::Parse(error) = error else { panic!("{error}") };
     assert_eq!((error.path.as_str(), error.line), ("interrupts", 3));
     assert!(path.exists());

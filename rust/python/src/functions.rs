@@ -123,7 +123,8 @@ pub fn replay(
             softirqs,
         };
         let reads = reads.into_iter().map(read).collect();
-        let trace = core::replay::replay(reads, &wanted, core::HostFacts::default(), real_offset_ns, file)?;
+        let trace =
+            core::replay::replay(reads, &wanted, core::HostFacts::default(), real_offset_ns, file.map(Into::into))?;
         Ok(trace.map(Trace::new))
     })
 }

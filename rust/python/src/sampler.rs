@@ -61,7 +61,7 @@ impl Sampler {
     #[pyo3(signature = (
         *, interval_ns, kinds=None, irqs=None, pin=None, fifo=None, lock_memory=false, dma_latency_us=None, spin_ns=0,
         batch_every_ns=100_000_000, memory_limit=1 << 30, stop_at_memory_limit=false, duration_ns=None, path=None,
-        flush_every_ns=1_000_000_000, overwrite=false, procfs="/proc".into(), sysfs="/sys".into()
+        flush_every_ns=1_000_000_000, rotate_every_ns=None, rotate_bytes=None, keep_ns=None, overwrite=false, procfs="/proc".into(), sysfs="/sys".into()
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only options, each with its name in Python")]
     fn new(
@@ -80,6 +80,9 @@ impl Sampler {
         duration_ns: Option<i64>,
         path: Option<std::path::PathBuf>,
         flush_every_ns: i64,
+        rotate_every_ns: Option<i64>,
+        rotate_bytes: Option<u64>,
+        keep_ns: Option<i64>,
         overwrite: bool,
         procfs: std::path::PathBuf,
         sysfs: std::path::PathBuf,
@@ -92,6 +95,12 @@ impl Sampler {
             duration_ns,
             path,
             flush_every_ns,
+            rotation: core::Rotation {
+                every_ns: rotate_every_ns,
+                bytes: rotate_bytes,
+                keep_ns,
+                ..core::Rotation::default()
+            },
             overwrite,
             memory_limit,
             stop_at_memory_limit,
@@ -136,6 +145,10 @@ impl Sampler {
 
     fn counts(&self, py: Python<'_>) -> PyResult<Counts> {
         Counts::new(py.detach(|| Outcome::Ok(self.0.counts()?))?)
+    }
+
+    fn files(&self, py: Python<'_>) -> Vec<std::path::PathBuf> {
+        py.detach(|| self.0.files())
     }
 
     fn progress(&self, py: Python<'_>) -> Progress {

@@ -38,6 +38,8 @@ pub(super) struct Head {
     journal: u32,
     /// The recording's number, which its file has as well.
     pub(super) recording: u64,
+    /// The place of this segment in the recording, if it is one.
+    pub(super) segment: Option<u32>,
     /// So long is the part of the file that holds the rows before this journal.
     pub(super) file_bytes: u64,
     /// The checksums of that part.
@@ -50,6 +52,7 @@ pub(super) struct Head {
 struct HeadNow<'a> {
     journal: u32,
     recording: u64,
+    segment: Option<u32>,
     file_bytes: u64,
     sums: &'a Sums,
     ledger: &'a Ledger,
@@ -68,6 +71,7 @@ pub(super) enum Entry {
 pub(super) struct Journal {
     path: PathBuf,
     recording: u64,
+    segment: Option<u32>,
     file: Option<Arc<File>>,
     /// JSON lines that wait for the next flush.
     waiting: Vec<u8>,
@@ -79,8 +83,8 @@ pub(super) struct Journal {
 
 impl Journal {
     /// One that will be at `path`; nothing is there yet.
-    pub(super) fn new(path: PathBuf, recording: u64) -> Self {
-        Self { path, recording, file: None, waiting: Vec::new(), clocks: Vec::new(), bytes: 0 }
+    pub(super) fn new(path: PathBuf, recording: u64, segment: Option<u32>) -> Self {
+        Self { path, recording, segment, file: None, waiting: Vec::new(), clocks: Vec::new(), bytes: 0 }
     }
 
     /// The recording's number.
@@ -107,8 +111,8 @@ impl Journal {
         sums: &Sums,
         create: impl FnOnce(&Path) -> io::Result<File>,
     ) -> io::Result<()> {
-        let head =
-            serde_json::to_vec(&HeadNow { journal: VERSION, recording: self.recording, file_bytes, sums, ledger })?;
+        let (recording, segment) = (self.recording, self.segment);
+        let head = serde_json::to_vec(&HeadNow { journal: VERSION, recording, segment, file_bytes, sums, ledger })?;
         let new = with_suffix(&self.path, NEW);
         if self.is_begun() {
             // What is left of an earlier attempt.

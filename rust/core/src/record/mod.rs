@@ -5,6 +5,8 @@ mod journal;
 mod packed;
 mod place;
 mod properties;
+mod recorder;
+mod series;
 mod target;
 mod trailer;
 mod under_way;
@@ -28,6 +30,7 @@ use crate::{IrqtraceError, META_KEY, Meta, TraceFormatError};
 use checks::CheckedFile;
 pub use checks::Checks;
 use properties::{ROW_GROUP_BYTES, ROW_GROUP_ROWS, properties};
+pub use recorder::{Recorder, Rotation};
 use target::{Target, sync_folder};
 use under_way::{BEGIN_BYTES, UnderWay};
 pub use unfinished::{Unfinished, repair};
@@ -85,8 +88,17 @@ impl TraceWriter {
     ///
     /// The same, and where an unfinished recording of that name is there, be it under way or cut off: it is never replaced.
     pub fn under_way(path: &Path, overwrite: bool) -> Result<Self, IrqtraceError> {
-        let target = Target::new(path, overwrite)?;
-        let (under_way, file) = UnderWay::create(&target).map_err(|error| target.fail(error))?;
+        Self::part(Target::new(path, overwrite)?, None, None)
+    }
+
+    /// The same for a segment of a recording, whose number and place are given.
+    pub(crate) fn segment(path: &Path, recording: Option<u64>, segment: u32) -> Result<Self, IrqtraceError> {
+        Self::part(Target::new(path, false)?, recording, Some(segment))
+    }
+
+    fn part(target: Target, recording: Option<u64>, segment: Option<u32>) -> Result<Self, IrqtraceError> {
+        let under_way = UnderWay::create(&target, recording, segment);
+        let (under_way, file) = under_way.map_err(|error| target.fail(error))?;
         let tag = under_way.tag();
         let mut this = Self::new(file, target, UntilThen::UnderWay(under_way), None)?;
         let begun = this.writer.write_all(&tag).and_then(|()| this.writer.sync());
@@ -158,17 +170,19 @@ impl TraceWriter {
     }
 
     /// Ends the row group of a recording under way where it is full. `ledger` knows the rows that were written, and no
-    /// others.
-    pub(crate) fn end_full_row_group(&mut self, ledger: &Ledger) -> Result<(), IrqtraceError> {
-        let UntilThen::UnderWay(under_way) = &mut self.until_then else { return Ok(()) };
+    /// others. How many bytes it takes in the footer, if it ended.
+    pub(crate) fn end_full_row_group(&mut self, ledger: &Ledger) -> Result<Option<usize>, IrqtraceError> {
+        let UntilThen::UnderWay(under_way) = &mut self.until_then else { return Ok(None) };
         if self.writer.in_progress_rows() < FULL_ROWS && self.writer.in_progress_size() < ROW_GROUP_BYTES {
-            return Ok(());
+            return Ok(None);
         }
         let writer = &mut self.writer;
-        let ended = end_row_group(writer).map_err(io_error).and_then(|file_bytes| {
+        let ended = end_row_group(writer).map_err(io_error).and_then(|trailer_bytes| {
+            let file_bytes = writer.bytes_written() as u64;
             let file = writer.inner();
             file.file().sync_data()?;
-            under_way.begin_journal(&self.target, ledger, file_bytes, file.sums())
+            under_way.begin_journal(&self.target, ledger, file_bytes, file.sums())?;
+            Ok(Some(trailer_bytes))
         });
         ended.map_err(|error| self.target.fail(error))
     }
@@ -196,7 +210,15 @@ impl TraceWriter {
     /// The file cannot be written. Or it cannot be given its name, for one by the fact that a file has come to be there
     /// and `overwrite` is not set: then the recording stays, complete, under the temporary name
     /// ([`IrqtraceError::NotNamed`]).
-    pub fn finish(mut self, meta_json: &str) -> Result<(), IrqtraceError> {
+    pub fn finish(self, meta_json: &str) -> Result<(), IrqtraceError> {
+        self.finish_as(meta_json, None)
+    }
+
+    /// The same under another name in the same folder, if one is given.
+    fn finish_as(mut self, meta_json: &str, name: Option<Target>) -> Result<(), IrqtraceError> {
+        if let Some(name) = name {
+            self.target = name;
+        }
         self.writer.append_key_value_metadata(KeyValue::new(META_KEY.to_owned(), meta_json.to_owned()));
         self.complete().map_err(|error| self.target.fail(error))?;
         let Self { until_then, target, .. } = self;
@@ -235,6 +257,19 @@ impl TraceWriter {
         }
     }
 
+    /// The number of a recording under way, which all its segments have.
+    pub(crate) fn recording(&self) -> Option<u64> {
+        match &self.until_then {
+            UntilThen::Temporary(_) => None,
+            UntilThen::UnderWay(under_way) => Some(under_way.journal.recording()),
+        }
+    }
+
+    /// The name that the file will have.
+    pub(crate) fn given(&self) -> &Path {
+        &self.target.given
+    }
+
     /// Where what was flushed can be found, if it is to be found at all.
     pub(crate) fn kept(&self) -> Option<PathBuf> {
         match &self.until_then {
@@ -246,15 +281,13 @@ impl TraceWriter {
     }
 }
 
-/// Ends the row group under way, with its trailer; how long the file is then.
-fn end_row_group(writer: &mut ArrowWriter<CheckedFile>) -> Result<u64, ParquetError> {
+/// Ends the row group under way, with its trailer; how long that is.
+fn end_row_group(writer: &mut ArrowWriter<CheckedFile>) -> Result<usize, ParquetError> {
     writer.flush()?;
-    if let Some(row_group) = writer.flushed_row_groups().last() {
-        let trailer = trailer::trailer(row_group)?;
-        writer.write_all(&trailer)?;
-    }
+    let trailer = writer.flushed_row_groups().last().map_or(Ok(Vec::new()), trailer::trailer)?;
+    writer.write_all(&trailer)?;
     writer.sync()?;
-    Ok(writer.bytes_written() as u64)
+    Ok(trailer.len())
 }
 
 /// Writes a whole flat table, of whatever data frame library, as a trace file.

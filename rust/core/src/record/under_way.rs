@@ -42,12 +42,13 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
-    /// Makes the file under way, and holds it.
+    /// Makes the file under way, and holds it. A segment has its place, and the number of its recording if there was one
+    /// before it.
     ///
     /// # Errors
     ///
     /// Something is there that may be a recording: it is never replaced.
-    pub(super) fn create(target: &Target) -> io::Result<(Self, File)> {
+    pub(super) fn create(target: &Target, recording: Option<u64>, segment: Option<u32>) -> io::Result<(Self, File)> {
         let refuse = |kind, why: &str| Err(io::Error::new(kind, why.to_owned()));
         let name = target.path.file_name().unwrap_or_default().as_encoded_bytes();
         if [PARTIAL, JOURNAL].iter().any(|suffix| name.ends_with(suffix.as_bytes())) {
@@ -74,7 +75,8 @@ impl UnderWay {
             return refuse(io::ErrorKind::AlreadyExists, unfinished);
         }
         file.set_len(0)?;
-        let journal = Journal::new(journal, RandomState::new().build_hasher().finish());
+        let recording = recording.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        let journal = Journal::new(journal, recording, segment);
         let own = file.try_clone()?;
         Ok((Self { partial, journal, file: own, settled: false, process: std::process::id() }, file))
     }
@@ -124,6 +126,11 @@ impl Drop for UnderWay {
             self.remove();
         }
     }
+}
+
+/// A recording's number in the description of a trace.
+pub(super) fn recording_text(number: u64) -> String {
+    format!("{number:016x}")
 }
 
 /// Which recording a file under way is of. `None` where it is none.

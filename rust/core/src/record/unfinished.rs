@@ -18,7 +18,9 @@ use super::journal::{self, Entry, Recovered};
 use super::packed::Layouts;
 use super::place::PlacedFile;
 use super::target::{Target, remove_if_there, sync_folder};
-use super::under_way::{JOURNAL, NEW, PARTIAL, is_file, is_locked, is_locked_by_us, recording_of, with_suffix};
+use super::under_way::{
+    JOURNAL, NEW, PARTIAL, is_file, is_locked, is_locked_by_us, recording_of, recording_text, with_suffix,
+};
 use super::{TraceWriter, trailer};
 use crate::ledger::Remark;
 use crate::store::Store;
@@ -237,6 +239,7 @@ fn row_groups(file: &PlacedFile, end: u64) -> Result<ArrowReaderMetadata, Parque
 /// What the journal tells.
 fn rest(recovered: Recovered, journal: &Path, under_way: bool) -> Result<Trace, IrqtraceError> {
     let Recovered { head, entries } = recovered;
+    let (recording, segment) = (recording_text(head.recording), head.segment);
     let facts = head.ledger.facts().clone();
     let mut layouts = Layouts(head.ledger.layouts());
     let mut store = Store::resume(head.ledger);
@@ -251,7 +254,9 @@ fn rest(recovered: Recovered, journal: &Path, under_way: bool) -> Result<Trace, 
     }
     let why = if under_way { "it is still under way" } else { "it was cut off" };
     store.remark(Remark::Note { r#type: WarningType::Incomplete, detail: why.to_owned() })?;
-    Ok(store.trace()?)
+    let Trace { chunks, meta } = store.trace()?;
+    let meta = Meta { recording: Some(recording), segment, ..Arc::unwrap_or_clone(meta) };
+    Ok(Trace { chunks, meta: Arc::new(meta) })
 }
 
 fn damaged(path: &Path, message: impl Into<String>) -> TraceFormatError {

@@ -1,0 +1,261 @@
+//! The file of a recording, or its segments one after the other.
+
+use std::collections::VecDeque;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::series::Series;
+use super::target::{Target, remove_if_there};
+use super::{Flushed, TraceWriter, under_way};
+use crate::block::Block;
+use crate::ledger::{Ledger, Remark};
+use crate::trace::{Chunk, Flattener};
+use crate::{IrqtraceError, Meta};
+
+/// When a segment ends, and how long it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// After so long.
+    pub every_ns: Option<i64>,
+    /// At so many bytes.
+    pub bytes: Option<u64>,
+    /// Segments that are older than this are removed, so that the newest ones hold at least so long.
+    pub keep_ns: Option<i64>,
+    /// In any case before its footer has so many bytes: a reader takes all of a footer before the first row.
+    pub footer_bytes: usize,
+}
+
+impl Default for Rotation {
+    /// One file for all, as long as its footer allows.
+    fn default() -> Self {
+        Self { every_ns: None, bytes: None, keep_ns: None, footer_bytes: 16_000_000 }
+    }
+}
+
+/// What the next row group may add to a footer.
+const FOOTER_MARGIN: usize = 100_000;
+
+/// Writes what a recording has, in one file or in segments.
+pub struct Recorder {
+    writer: TraceWriter,
+    /// Of a recording that may be cut into segments.
+    parts: Option<Parts>,
+}
+
+/// The segments of a recording.
+struct Parts {
+    series: Series,
+    rotation: Rotation,
+    /// The number in the name of the segment under way.
+    number: u32,
+    /// Its place in the recording; none as long as there is one file, under the recording's own name.
+    segment: Option<u32>,
+    /// What the row groups of the segment under way take in its footer.
+    footer_bytes: usize,
+    /// The footer has as many bytes as it may.
+    footer_is_full: bool,
+    /// The segments that are complete, as far as they are still kept.
+    complete: VecDeque<Segment>,
+    /// Bytes of all that were complete at some time.
+    complete_bytes: u64,
+}
+
+struct Segment {
+    path: PathBuf,
+    /// What was written under this name, so that nothing else is removed.
+    written: Option<Metadata>,
+    last_sample: i64,
+}
+
+impl From<TraceWriter> for Recorder {
+    /// One file, whatever comes.
+    fn from(writer: TraceWriter) -> Self {
+        Self { writer, parts: None }
+    }
+}
+
+impl Recorder {
+    /// Begins the recording that is called `path`: one file of that name, or segments whose names begin with it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TraceWriter::under_way`]; somebody records this series.
+    pub fn create(path: &Path, overwrite: bool, rotation: Rotation) -> Result<Self, IrqtraceError> {
+        let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
+        let cut = rotation.every_ns.is_some() || rotation.bytes.is_some();
+        // Says what is wrong with the name itself. A file that has it is not in the way of segments.
+        Target::new(path, overwrite || cut)?;
+        let series = Series::of(path).map_err(fail)?;
+        let number = if cut { series.next_number().map_err(fail)? } else { 1 };
+        let segment = cut.then_some(1);
+        let writer = if cut {
+            TraceWriter::segment(&series.path(number), None, 1)?
+        } else {
+            TraceWriter::under_way(path, overwrite)?
+        };
+        let parts = Parts {
+            series,
+            rotation,
+            number,
+            segment,
+            footer_bytes: 0,
+            footer_is_full: false,
+            complete: VecDeque::new(),
+            complete_bytes: 0,
+        };
+        Ok(Self { writer, parts: Some(parts) })
+    }
+
+    /// See [`TraceWriter::note_block`].
+    pub(crate) fn note_block(&mut self, block: &Block, before: &Ledger) -> Result<(), IrqtraceError> {
+        self.writer.note_block(block, before)
+    }
+
+    /// See [`TraceWriter::note_remark`].
+    pub(crate) fn note_remark(&mut self, remark: &Remark) -> Result<(), IrqtraceError> {
+        self.writer.note_remark(remark)
+    }
+
+    /// See [`TraceWriter::flush`].
+    pub(crate) fn flush(&mut self) -> Result<Option<Flushed>, IrqtraceError> {
+        self.writer.flush()
+    }
+
+    /// Adds the rows of a chunk, and ends the row group where it is full. `ledger` knows all rows up to there, and no
+    /// others.
+    pub(crate) fn write_chunk(&mut self, chunk: &Arc<Chunk>, ledger: &Ledger) -> Result<(), IrqtraceError> {
+        let flattener = Flattener::new(ledger.host(), &ledger.groups(), ledger.lines());
+        self.writer.write_chunk(chunk, &flattener)?;
+        let trailer_bytes = self.writer.end_full_row_group(ledger)?;
+        if let (Some(parts), Some(trailer_bytes)) = (&mut self.parts, trailer_bytes) {
+            parts.footer_bytes += trailer_bytes;
+            let described = parts.footer_bytes + ledger.meta().to_json()?.len() + FOOTER_MARGIN;
+            parts.footer_is_full = described > parts.rotation.footer_bytes;
+        }
+        Ok(())
+    }
+
+    /// Whether it is time for another segment.
+    pub(crate) fn is_segment_over(&self, ledger: &Ledger) -> bool {
+        let Some(Parts { rotation, footer_is_full, .. }) = &self.parts else { return false };
+        let since_ns = ledger.since_taken_ns();
+        since_ns > 0
+            && (*footer_is_full
+                || rotation.every_ns.is_some_and(|every_ns| since_ns >= every_ns)
+                // What is not yet in a row group takes about as much in the journal.
+                || rotation.bytes.is_some_and(|bytes| self.writer.bytes_written() >= bytes))
+    }
+
+    /// Completes the segment, which `meta` describes, and begins another.
+    pub(crate) fn next_segment(&mut self, meta: Meta, newest_sample: i64) -> Result<(), IrqtraceError> {
+        let Some(parts) = &mut self.parts else { return Ok(()) };
+        if parts.segment.is_none() {
+            // What was one file until now is the first of several.
+            let number = parts.series.next_number();
+            parts.number = number.map_err(|source| IrqtraceError::Io { path: parts.series.path(1), source })?;
+        }
+        let segment = parts.segment.unwrap_or(1);
+        let path = parts.series.path(parts.number);
+        let next = parts.series.path(parts.number + 1);
+        // Made before the other is complete: what fails here leaves that as it is.
+        let next = TraceWriter::segment(&next, self.writer.recording(), segment + 1)?;
+        let writer = std::mem::replace(&mut self.writer, next);
+        parts.segment = Some(segment);
+        parts.finish(writer, Some(path), meta, newest_sample)?;
+        parts.segment = Some(segment + 1);
+        parts.number += 1;
+        (parts.footer_bytes, parts.footer_is_full) = (0, false);
+        Ok(())
+    }
+
+    /// Completes the file.
+    pub(crate) fn finish(self, meta: Meta, newest_sample: i64) -> Result<Vec<PathBuf>, IrqtraceError> {
+        let Self { writer, parts } = self;
+        let Some(mut parts) = parts else {
+            let path = writer.given().to_owned();
+            finish(writer, None, meta)?;
+            return Ok(vec![path]);
+        };
+        parts.finish(writer, None, meta, newest_sample)?;
+        Ok(parts.complete.into_iter().map(|segment| segment.path).collect())
+    }
+
+    /// Gives the file under way up.
+    pub(crate) fn abandon(self) {
+        self.writer.abandon();
+    }
+
+    /// See [`TraceWriter::kept`].
+    pub(crate) fn kept(&self) -> Option<PathBuf> {
+        self.writer.kept()
+    }
+
+    /// Bytes in all files that it wrote.
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.writer.bytes_written() + self.parts.as_ref().map_or(0, |parts| parts.complete_bytes)
+    }
+
+    /// See [`TraceWriter::memory_bytes`].
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.writer.memory_bytes()
+    }
+}
+
+impl Parts {
+    fn finish(
+        &mut self,
+        writer: TraceWriter,
+        name: Option<PathBuf>,
+        mut meta: Meta,
+        newest_sample: i64,
+    ) -> Result<(), IrqtraceError> {
+        let path = name.clone().unwrap_or_else(|| writer.given().to_owned());
+        let target = name.map(|path| Target::new(&path, false)).transpose()?;
+        let interval_ns = meta.interval_ns;
+        meta.segment = self.segment;
+        finish(writer, target, meta)?;
+        let written = path.metadata().ok();
+        self.complete_bytes += written.as_ref().map_or(0, Metadata::len);
+        self.complete.push_back(Segment { path, written, last_sample: newest_sample });
+        if let Some(keep_ns) = self.rotation.keep_ns {
+            self.remove_before(newest_sample.saturating_sub(keep_ns / interval_ns.max(1)));
+        }
+        Ok(())
+    }
+
+    /// Removes the segments of which all samples are before this one.
+    fn remove_before(&mut self, sample: i64) {
+        while self.complete.front().is_some_and(|oldest| oldest.last_sample < sample) {
+            let Some(oldest) = self.complete.pop_front() else { return };
+            let is_own = oldest.written.as_ref().is_some_and(|written| is_same(written, &oldest.path));
+            if is_own && remove_if_there(&oldest.path).is_err() {
+                // It may be possible when the next one ends.
+                self.complete.push_front(oldest);
+                return;
+            }
+        }
+    }
+}
+
+/// Whether what is at a path now is what was written there.
+fn is_same(written: &Metadata, path: &Path) -> bool {
+    let Ok(found) = path.metadata() else { return false };
+    // The number of a file that was removed is given to another.
+    let as_it_was = written.len() == found.len() && written.modified().ok() == found.modified().ok();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        as_it_was && (written.dev(), written.ino()) == (found.dev(), found.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        as_it_was
+    }
+}
+
+fn finish(writer: TraceWriter, target: Option<Target>, mut meta: Meta) -> Result<(), IrqtraceError> {
+    meta.recording = writer.recording().map(under_way::recording_text);
+    let kept = writer.kept();
+    writer.finish_as(&meta.to_json()?, target).map_err(|failure| failure.cut_off(kept))
+}

@@ -1,0 +1,107 @@
+//! The names of a recording's segments: `NAME-000001.parquet`, `NAME-000002.parquet`, and so on.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::target::behind_links;
+use super::under_way::{JOURNAL, NEW, PARTIAL, is_locked, with_suffix};
+
+/// Digits of a number at least.
+const DIGITS: usize = 6;
+
+/// The segments of a recording that is called `NAME.parquet`.
+pub(super) struct Series {
+    folder: PathBuf,
+    /// `NAME-` and `.parquet`.
+    before: OsString,
+    after: OsString,
+}
+
+impl Series {
+    pub(super) fn of(recording: &Path) -> io::Result<Self> {
+        let path = behind_links(recording)?;
+        let (Some(folder), Some(stem)) = (path.parent(), path.file_stem()) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "names no file"));
+        };
+        let mut before = stem.to_owned();
+        before.push("-");
+        let mut after = OsString::from(".");
+        after.push(path.extension().unwrap_or(OsStr::new("parquet")));
+        Ok(Self { folder: folder.to_owned(), before, after })
+    }
+
+    /// The name of a segment.
+    pub(super) fn path(&self, number: u32) -> PathBuf {
+        let mut name = self.before.clone();
+        name.push(format!("{number:0DIGITS$}"));
+        name.push(&self.after);
+        self.folder.join(name)
+    }
+
+    /// The number after all that are taken, be it by segments of an earlier recording, complete or not.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or somebody records this series.
+    pub(super) fn next_number(&self) -> io::Result<u32> {
+        let mut newest = 0;
+        for entry in fs::read_dir(&self.folder)? {
+            if let Some(number) = self.number(&entry?.file_name()) {
+                newest = newest.max(number);
+            }
+        }
+        let partial = with_suffix(&self.path(newest), PARTIAL);
+        match fs::File::open(&partial) {
+            Ok(file) if is_locked(&file) => {
+                let why = "is being recorded by somebody else; choose another name";
+                Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
+            }
+            _ => newest.checked_add(1).ok_or_else(|| io::Error::other("there are too many segments")),
+        }
+    }
+
+    /// The number of a file of this series, be it complete or not.
+    fn number(&self, name: &OsStr) -> Option<u32> {
+        let mut name = name.as_encoded_bytes();
+        for suffix in [NEW, JOURNAL, PARTIAL] {
+            name = name.strip_suffix(suffix.as_bytes()).unwrap_or(name);
+        }
+        let name = name.strip_prefix(self.before.as_encoded_bytes())?;
+        let digits = str::from_utf8(name.strip_suffix(self.after.as_encoded_bytes())?).ok()?;
+        (digits.len() >= DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_behind_all_that_are_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let series = Series::of(&folder.path().join("t.parquet")).unwrap();
+        assert_eq!(series.next_number().unwrap(), 1);
+        for (name, next) in [
+            ("t-000001.parquet", 2),
+            ("t-000007.parquet.partial", 8),
+            ("t-000009.parquet.journal.new", 10),
+            ("t-1234567.parquet", 1_234_568),
+            ("t-99999999999.parquet", 1_234_568),
+            ("u-2000000.parquet", 1_234_568),
+            ("t-20000000.txt", 1_234_568),
+            ("t-+2000000.parquet", 1_234_568),
+        ] {
+            fs::write(folder.path().join(name), "").unwrap();
+            assert_eq!(series.next_number().unwrap(), next, "{name}");
+        }
+        assert_eq!(series.path(12).file_name().unwrap(), "t-000012.parquet");
+    }
+
+    #[test]
+    fn a_name_without_an_ending_has_that_of_parquet() {
+        let series = Series::of(Path::new("/nowhere/t")).unwrap();
+        assert_eq!(series.path(1), Path::new("/nowhere/t-000001.parquet"));
+    }
+}

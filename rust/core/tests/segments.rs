@@ -1,0 +1,279 @@
+//! A recording in segments is the recording in one piece, cut.
+
+mod machine;
+mod scripted;
+mod traces;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use irqtrace_core::{CellColumns, IrqtraceError, Meta, Recorder, Rotation, TraceWriter, Unfinished};
+use machine::{Machine, change};
+use proptest::prelude::*;
+use scripted::{beside, complete, names, place, record};
+use tempfile::TempDir;
+use traces::FlatRow;
+
+const MS: i64 = 1_000_000;
+
+fn every(samples: i64) -> Rotation {
+    Rotation { every_ns: Some(samples * MS), ..Rotation::default() }
+}
+
+fn record_in_segments(path: &Path, rotation: Rotation, texts: Vec<String>) -> Result<(), IrqtraceError> {
+    record(Recorder::create(path, false, rotation)?, texts, Box::new(|_| ()))
+}
+
+fn segments(path: &Path) -> Vec<PathBuf> {
+    let folder = path.parent().unwrap();
+    names(folder).into_iter().map(|name| folder.join(name)).collect()
+}
+
+fn counts(cells: &CellColumns) -> BTreeMap<(u32, Option<u16>), u64> {
+    (0..cells.len())
+        .map(|at| ((cells.line[at], cells.cpu[at]), cells.count[at]))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
+/// The counts of the cells that a segment ends with: those of its last reads.
+fn last_counts(meta: &Meta) -> BTreeMap<(u32, Option<u16>), u64> {
+    let newest = meta.finals.sample.iter().copied().max();
+    let all = (0..meta.finals.len()).filter(|&at| Some(meta.finals.sample[at]) == newest);
+    all.map(|at| ((meta.finals.line[at], meta.finals.cpu[at]), meta.finals.count[at]))
+        .filter(|&((line, _), count)| count > 0 && meta.line(line).unwrap().last_sample.is_none())
+        .collect()
+}
+
+/// Growth by cell and sample, without the rows that say nothing.
+fn grown(rows: &[FlatRow]) -> Vec<&FlatRow> {
+    rows.iter().filter(|row| row.delta > 0).collect()
+}
+
+fn reads(rows: &[FlatRow]) -> Vec<(i64, i64, u32, String)> {
+    let mut reads: Vec<_> = rows.iter().map(|row| (row.sample, row.time, row.read_ns, row.kind.clone())).collect();
+    reads.dedup();
+    reads
+}
+
+fn steady(reads: usize) -> Vec<String> {
+    (0..reads).map(|read| format!("    CPU0  CPU1\n  5:  {read}  {}  PIC  5-edge  dev5\n", 2 * read)).collect()
+}
+
+proptest! {
+    #![proptest_config(traces::cases(32))]
+
+    /// Lines and CPUs come and go, counts wrap and fall.
+    #[test]
+    fn segments_are_the_whole_recording_cut(
+        start in prop::array::uniform6(prop::array::uniform5(prop_oneof![0_u32..500, (u32::MAX - 5_000)..=u32::MAX])),
+        steps in prop::collection::vec(prop::collection::vec(change(), 0..5), 1..25),
+        samples in 1_i64..8,
+    ) {
+        let mut machine = Machine { lines: [true; 6], cpus: [true; 5], counts: start };
+        let mut texts = vec![machine.text()];
+        for changes in &steps {
+            for change in changes {
+                machine.apply(change);
+            }
+            texts.push(machine.text());
+        }
+        let (_folder, one) = place();
+        record(TraceWriter::under_way(&one, false).unwrap().into(), texts.clone(), Box::new(|_| ())).unwrap();
+        let (rows, meta) = complete(&one);
+        let (_folder, path) = place();
+        record_in_segments(&path, every(samples), texts.clone()).unwrap();
+
+        let files = segments(&path);
+        prop_assert_eq!(files.len(), texts.len().div_ceil(usize::try_from(samples).unwrap()));
+        let parts: Vec<_> = files.iter().map(|file| complete(file)).collect();
+        let all: Vec<FlatRow> = parts.iter().flat_map(|(rows, _)| rows.clone()).collect();
+        let (of_parts, of_whole) = (grown(&all), grown(&rows));
+        let differs = of_parts.iter().zip(&of_whole).find(|(part, whole)| part != whole);
+        prop_assert!(of_parts == of_whole, "{differs:?}");
+        prop_assert_eq!(reads(&all), reads(&rows));
+        for (place, (rows, part)) in (1..).zip(&parts) {
+            prop_assert_eq!(part.segment, Some(place));
+            prop_assert!(part.recording.is_some());
+            prop_assert_eq!(&part.recording, &parts[0].1.recording);
+            prop_assert_eq!((part.t0_ns, part.interval_ns, part.anchors[0]), (meta.t0_ns, meta.interval_ns, meta.anchors[0]));
+            // Each line as in the whole, if it was there at all.
+            for line in &part.lines {
+                let whole = meta.line(line.id).unwrap();
+                prop_assert_eq!(&line.line, &whole.line);
+                prop_assert!(line.last_sample.is_none() || line.last_sample == whole.last_sample);
+            }
+            let ids = part.groups.iter().map(|group| group.reads).sum::<u64>();
+            prop_assert_eq!(ids, reads(rows).len() as u64);
+        }
+        for pair in parts.windows(2) {
+            let (before, after) = (&pair[0].1, &pair[1].1);
+            prop_assert_eq!(before.span.map_or(after.span.unwrap()[0], |span| span[1]), after.span.unwrap()[0]);
+            // What a segment begins with is what the one before ended with.
+            let newest = after.span.unwrap()[0] - 1;
+            let begins: BTreeMap<_, _> = counts(&CellColumns {
+                line: after.baselines.line.clone(),
+                cpu: after.baselines.cpu.clone(),
+                sample: after.baselines.sample.clone(),
+                count: (0..after.baselines.len())
+                    .map(|at| if after.baselines.sample[at] <= newest { after.baselines.count[at] } else { 0 })
+                    .collect(),
+            });
+            prop_assert_eq!(begins, last_counts(before));
+            // Each group's first read has a row for every cell that its text shows.
+            for group in &after.groups {
+                let kind = group.group.kind.as_str();
+                let first = pair[1].0.iter().find(|row| row.kind == kind).unwrap().sample;
+                let there = pair[1].0.iter().filter(|row| row.kind == kind && row.sample == first && row.irq.is_some());
+                let text = &texts[usize::try_from(first).unwrap()];
+                let cpus = text.lines().next().unwrap().split_whitespace().count();
+                let lines = text.lines().skip(1).filter(|line| line.starts_with("AR") == (kind == "arch")).count();
+                prop_assert_eq!(there.count(), cpus * lines);
+            }
+        }
+        let missed = parts.iter().flat_map(|(_, part)| &part.groups).map(|group| group.missed).sum::<u64>();
+        prop_assert_eq!(missed, meta.groups.iter().map(|group| group.missed).sum::<u64>());
+    }
+}
+
+#[test]
+fn the_first_read_of_a_segment_has_a_row_for_every_cell() {
+    let (_folder, path) = place();
+    // Nothing grows: the whole recording has rows only at its first read.
+    record_in_segments(&path, every(3), vec![steady(1)[0].clone(); 10]).unwrap();
+    for file in segments(&path) {
+        let (rows, _) = complete(&file);
+        let first = rows[0].sample;
+        let cells: Vec<_> =
+            rows.iter().filter(|row| row.irq.is_some()).map(|row| (row.sample, row.cpu, row.delta)).collect();
+        assert_eq!(cells, [(first, Some(0), 0), (first, Some(1), 0)]);
+    }
+}
+
+#[test]
+fn segments_are_numbered_and_nothing_else_remains() {
+    let (folder, path) = place();
+    record_in_segments(&path, every(4), steady(11)).unwrap();
+    assert_eq!(names(folder.path()), ["t-000001.parquet", "t-000002.parquet", "t-000003.parquet"]);
+    // A recording of the same name goes on behind them, and is another.
+    record_in_segments(&path, every(8), steady(11)).unwrap();
+    let files = segments(&path);
+    assert_eq!(files.len(), 5);
+    let (old, new) = (complete(&files[2]).1, complete(&files[3]).1);
+    assert_eq!((old.segment, new.segment), (Some(3), Some(1)));
+    assert_ne!(old.recording, new.recording);
+}
+
+#[test]
+fn a_segment_ends_where_it_has_so_many_bytes() {
+    let (_folder, path) = place();
+    record_in_segments(&path, Rotation { bytes: Some(2_000), ..Rotation::default() }, steady(1_500)).unwrap();
+    let files = segments(&path);
+    assert!(files.len() > 1, "{files:?}");
+    let rows: usize = files.iter().map(|file| complete(file).0.iter().filter(|row| row.delta > 0).count()).sum();
+    assert_eq!(rows, 2 * 1_499);
+}
+
+#[test]
+fn a_file_whose_footer_would_be_too_long_is_cut_by_itself() {
+    let (cells, reads) = (1_024, 2_300);
+    let text = |read: usize| {
+        let rows: String =
+            (0..cells).map(|line| format!("{line:>4}: {read:>10}  PIC  {line}-edge  dev{line}\n")).collect();
+        format!("           CPU0\n{rows}")
+    };
+    let texts: Vec<String> = (0..reads).map(text).collect();
+    let (folder, path) = place();
+    record_in_segments(&path, Rotation { footer_bytes: 1_000, ..Rotation::default() }, texts).unwrap();
+    // A row group each, but for the rest.
+    assert_eq!(names(folder.path()), ["t-000001.parquet", "t-000002.parquet", "t-000003.parquet"]);
+    let files = segments(&path);
+    assert_eq!(complete(&files[0]).1.segment, Some(1));
+    let rows: usize = files.iter().map(|file| complete(file).0.iter().filter(|row| row.delta > 0).count()).sum();
+    assert_eq!(rows, cells * (reads - 1));
+
+    let (folder, path) = place();
+    record_in_segments(&path, Rotation::default(), steady(20)).unwrap();
+    assert_eq!(names(folder.path()), ["t.parquet"], "what fits one file is one");
+    assert_eq!(complete(&path).1.segment, None);
+}
+
+#[test]
+fn only_the_newest_segments_are_kept_and_nothing_that_another_wrote_is_removed() {
+    let (folder, path) = place();
+    let others = ["t-000001.parquet", "other.parquet", "t-notes.parquet"];
+    for other in others {
+        fs::write(folder.path().join(other), "another's").unwrap();
+    }
+    let rotation = Rotation { keep_ns: Some(6 * MS), ..every(3) };
+    let (seen, watched) = std::sync::mpsc::channel();
+    let (own, replaced) = (folder.path().to_owned(), folder.path().join("t-000003.parquet"));
+    let file = Recorder::create(&path, false, rotation).unwrap();
+    let texts = steady(60);
+    record(
+        file,
+        texts,
+        Box::new(move |at| {
+            if at == 9 {
+                // The second segment is taken away, and something else has its name.
+                fs::remove_file(&replaced).unwrap();
+                fs::write(&replaced, "another's").unwrap();
+            }
+            if at % 3 == 0 {
+                let _ = seen.send(names(&own).iter().filter(|name| name.ends_with(".parquet")).count());
+            }
+        }),
+    )
+    .unwrap();
+    // Six samples are two segments, or three where these do not begin with one; and four files are another's.
+    let most = watched.iter().max().unwrap();
+    assert!(most <= 4 + 4, "{most} files");
+    for other in others.into_iter().chain(["t-000003.parquet"]) {
+        assert_eq!(fs::read(folder.path().join(other)).unwrap(), b"another's");
+    }
+    let kept = names(folder.path());
+    assert_eq!(kept.iter().filter(|name| name.starts_with("t-0000")).count(), 5, "{kept:?}");
+    let newest = segments(&path).into_iter().rfind(|file| file.to_string_lossy().contains("t-0000")).unwrap();
+    let (_, meta) = complete(&newest);
+    assert!(meta.segment.is_some_and(|segment| segment >= 20), "{:?}", meta.segment);
+}
+
+#[test]
+fn a_segment_that_was_cut_off_is_found_with_its_place() {
+    let (folder, path) = place();
+    let (last, elsewhere) = (folder.path().join("t-000003.parquet"), TempDir::new().unwrap());
+    let copy = elsewhere.path().join("t-000003.parquet");
+    let (from, to) = (last.clone(), copy.clone());
+    let file = Recorder::create(&path, false, every(4)).unwrap();
+    record(
+        file,
+        steady(11),
+        Box::new(move |at| {
+            if at == 11 {
+                while Unfinished::open(&from).is_ok_and(|there| there.meta().groups[0].reads < 3) {
+                    std::thread::yield_now();
+                }
+                for suffix in [".journal", ".partial"] {
+                    fs::copy(beside(&from, suffix), beside(&to, suffix)).unwrap();
+                }
+            }
+        }),
+    )
+    .unwrap();
+    irqtrace_core::repair(&copy, false).unwrap();
+    let (unfinished, finished) = (complete(&copy), complete(&last));
+    assert_eq!((unfinished.1.segment, finished.1.segment), (Some(3), Some(3)));
+    assert_eq!(unfinished.1.recording, finished.1.recording);
+    assert_eq!(unfinished.0, finished.0);
+}
+
+#[test]
+fn somebody_elses_series_under_way_is_refused() {
+    let (_folder, path) = place();
+    let held = Recorder::create(&path, false, every(4)).unwrap();
+    let error = Recorder::create(&path, false, every(4)).err().unwrap();
+    assert!(error.to_string().contains("is being recorded by somebody else"), "{error}");
+    drop(held);
+    Recorder::create(&path, false, every(4)).unwrap();
+}
