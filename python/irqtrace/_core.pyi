@@ -20,6 +20,7 @@ __all__ = [
     "Trace",
     "Unfinished",
     "__version__",
+    "add_up_warnings",
     "can_dma_latency",
     "can_fifo",
     "can_lock_memory",
@@ -236,6 +237,12 @@ def check_footer(path: str) -> bool:
 
 def repair(path: str, overwrite: bool = False) -> None:
     """Makes a trace file of an unfinished recording."""
+
+def add_up_warnings(warnings: str, lines: str) -> str:
+    """Adds up warnings of traces that follow one another: JSON lists as in their descriptions, and the same again.
+
+    A warning that has a ``detail`` in place of its ``message`` gets its sentence.
+    """
 
 def write_trace(flat: object, meta: str, path: str, overwrite: bool = False) -> None:
     """Writes a flat table (anything with an Arrow stream) as a trace file."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from .frames import GROUP, first_of_each_read, lines, with_line
+from .gaps import gaps_of
 from .schema import ENGINES, FLAT, KINDS
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
     The rows stay lazy. For the description the table is read once up to ``end``, because the count that a cell starts
     from is its baseline and all that it grew by before.
     """
-    reads = _reads(flat, start, end)
+    # What was read before a gap is not what the reads behind it go on from.
+    since = max((after for first, after in gaps_of(meta) if first < start), default=None)
+    reads = _reads(flat, start, end, since)
     spans = _spans(flat, meta, reads, end)
-    previous = _previous(meta, reads)
+    previous = _previous(meta, reads, goes_back=since is None)
     part: Meta = {
         **meta,
         "span": [start, end],
@@ -65,12 +68,12 @@ class _Reads:
         return rows[0] if rows else None
 
 
-def _reads(flat: pl.LazyFrame, start: int, end: int) -> _Reads:
+def _reads(flat: pl.LazyFrame, start: int, end: int, since: int | None) -> _Reads:
     reads = first_of_each_read(flat).select("sample", "time", "read_ns", *GROUP)
     first, before, inside = pl.collect_all(
         [
             reads.filter(pl.col("sample") < end).group_by(GROUP).agg(begun=pl.col("sample").first()),
-            reads.filter(pl.col("sample") < start)
+            reads.filter(pl.col("sample") < start, pl.lit(value=True) if since is None else pl.col("sample") >= since)
             .group_by(GROUP, maintain_order=True)
             .agg(
                 pl.col("sample").last(), time_ns=pl.col("time").last().dt.epoch("ns"), read_ns=pl.col("read_ns").last()
@@ -89,11 +92,11 @@ def _reads(flat: pl.LazyFrame, start: int, end: int) -> _Reads:
     return _Reads(first, before, inside)
 
 
-def _previous(meta: Meta, reads: _Reads) -> list[PreviousMeta]:
+def _previous(meta: Meta, reads: _Reads, *, goes_back: bool) -> list[PreviousMeta]:
     """The last read of each group before the slice, which may be one before the trace."""
     read: list[PreviousMeta] = reads.before.to_dicts()  # type: ignore[assignment]
     known = {(group["kind"], group["engine"]) for group in read}
-    read += [group for group in meta["previous"] if (group["kind"], group["engine"]) not in known]
+    read += [group for group in meta["previous"] if goes_back and (group["kind"], group["engine"]) not in known]
     return sorted(read, key=lambda group: (KINDS.index(group["kind"]), ENGINES.index(group["engine"])))
 
 

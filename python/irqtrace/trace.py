@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 import polars as pl
 import pyarrow as pa
 
-from . import _core, arrow, files, frames, unfinished
+from . import _core, arrow, files, frames, segments, unfinished
 from .durations import duration_ns, duration_text
-from .errors import TraceFormatError
+from .errors import IrqtraceWarning, TraceFormatError
+from .gaps import gaps_of
 from .info import Mark, TraceInfo, TraceWarning, trace_info, trace_marks, trace_warnings
 from .meta import Meta, parse_meta
 from .schema import DELTAS, SAMPLES
@@ -116,7 +118,7 @@ class Trace:
         start_ns, end_ns = max(start_ns, info.begin_ns), min(end_ns, info.end_ns)
         first, after = (-((info.t0_ns - ns) // info.interval_ns) for ns in (start_ns, end_ns))
         with files.reading(self._path):
-            flat, meta = cut(self.scan(), self._meta, first, after)
+            flat, meta = cut(*self._backing.around(first, after), first, after)
         # A mark is set at any time: the parts at the ends of a trace have those beyond its samples too.
         lowest, highest = start_ns > info.begin_ns, end_ns < info.end_ns
         meta["marks"] = [
@@ -179,18 +181,31 @@ def open_trace(path: str | bytes | Path) -> Trace:
     A recording that is still under way, or was cut off, is opened up to its last flush, with a warning; nothing is
     changed. Such a trace stays what it was: opened again, there may be more of it.
 
+    The segments of one recording are opened as one trace. Where one of them is missing or damaged, a warning of type
+    ``missing_segments`` tells of which time nothing is known, and both sides of it are read at once.
+
     Args:
-        path: a file that `record` or `Trace.write` made, or will make.
+        path: a file that `record` or `Trace.write` made, or will make; for segments, the name that the recording was
+            given, their folder, or a pattern of their names.
 
     Raises:
         FileNotFoundError: if there is none.
         TraceFormatError: if it is no trace, is truncated or damaged, or has a newer schema; the message says which.
+            Also if segments do not go together, or are of several recordings.
     """
     name = os.fsdecode(path)
+    if segments.are_several(name):
+        found = segments.found(name)
+        if isinstance(found, segments.Series):
+            return _of_segments(found)
+        name = path = found
     while True:
         try:
             meta = files.read_footer(path)
         except (FileNotFoundError, TraceFormatError) as problem:
+            series = segments.of_name(name) if isinstance(problem, FileNotFoundError) else None
+            if series is not None and not unfinished.is_there(name):
+                return _of_segments(series)
             trace = _unfinished(name, problem)
             if trace is not None:
                 return trace
@@ -199,6 +214,16 @@ def open_trace(path: str | bytes | Path) -> Trace:
     unfinished.tell_of_newer(name)
     table = files.scan_flat(os.path.abspath(name))  # noqa: PTH100 - a later chdir changes nothing
     return flat_trace(table, meta, name)
+
+
+def _of_segments(series: segments.Series) -> Trace:
+    """The trace of a recording in segments, and what its files tell."""
+    trace = Trace(_Segments(series.whole.table, series.whole.meta, series.name, series))
+    for note in series.notes:
+        warnings.warn(note, IrqtraceWarning, stacklevel=3)
+    if series.tail is not None:
+        unfinished.tell(series.parts[-1].path, series.tail, trace.info)
+    return trace
 
 
 def _unfinished(name: str, problem: FileNotFoundError | TraceFormatError) -> Trace | None:
@@ -255,6 +280,13 @@ class _Backing(Protocol):
     def arrow(self) -> pa.Table: ...
     def arrow_stream(self) -> _ArrowStream: ...
     def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing: ...
+    def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:
+        """A table and its description in which these samples are whole."""
+        ...
+
+    def stretches(self) -> list[_Backing]:
+        """Itself, in parts that have no gap in them."""
+        ...
 
 
 class _Memory:
@@ -300,6 +332,12 @@ class _Memory:
 
     def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
         return _Flat(flat, meta, None)
+
+    def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:  # noqa: ARG002 - all is there
+        return self.flat(), self.meta
+
+    def stretches(self) -> list[_Backing]:
+        return [self]
 
 
 @dataclass(frozen=True)
@@ -371,6 +409,20 @@ class _Flat:
     def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
         return replace(self, unchecked=flat, meta=meta, checked=True)
 
+    def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:  # noqa: ARG002 - a file is one
+        return self.table, self.meta
+
+    def stretches(self) -> list[_Backing]:
+        gaps = gaps_of(self.meta)
+        if not gaps:
+            return [self]
+        first, last = self.ends()
+        begin, end = self.meta["span"] or (first, last + 1)
+        edges = [begin, *(edge for gap in gaps for edge in gap), end]
+        bounds = [(max(low, begin), min(high, end)) for low, high in zip(edges[::2], edges[1::2], strict=True)]
+        with files.reading(self.path):
+            return [self.part(*cut(self.table, self.meta, low, high)) for low, high in bounds if low < high]
+
 
 @dataclass(frozen=True)
 class _Unfinished(_Flat):
@@ -384,6 +436,35 @@ class _Unfinished(_Flat):
     def __reduce__(self) -> tuple[object, ...]:
         # What it is read from goes on.
         return _of_table, (self.arrow(), self.meta)
+
+
+@dataclass(frozen=True)
+class _Segments(_Flat):
+    """The segments of a recording: what is asked of a part, or of the ends, is read from those that it lies in."""
+
+    series: segments.Series
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self.series.tail is not None:
+            # What it is read from goes on.
+            return _of_table, (self.arrow(), self.meta)
+        return _Flat, (self.table, self.meta, self.path)
+
+    def ends(self) -> tuple[int, int]:
+        ends = (_Flat(part.table, part.meta, part.path).ends() for part in self.series.parts)
+        backwards = (_Flat(part.table, part.meta, part.path).ends() for part in reversed(self.series.parts))
+        first = next((first for first, last in ends if last >= first), 0)
+        return first, next((last for first, last in backwards if last >= first), -1)
+
+    def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
+        return _Unfinished(flat, meta, self.path) if self.series.tail is not None else _Flat(flat, meta, self.path)
+
+    def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:
+        around = self.series.around(first, after)
+        return around.table, around.meta
+
+    def stretches(self) -> list[_Backing]:
+        return [self.part(run.table, run.meta) for run in self.series.runs]
 
 
 def _of_table(table: pa.Table, meta: Meta) -> _Flat:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .info import TraceInfo
 
-__all__ = ["SUFFIXES", "find", "repair", "scan", "tell", "tell_of_newer"]
+__all__ = ["SUFFIXES", "find", "is_there", "repair", "scan", "tell", "tell_of_newer"]
 
 SUFFIXES = (".partial", ".journal")
 """What a recording's files have behind its name until it is complete."""
@@ -40,6 +40,11 @@ def find(path: str | bytes | os.PathLike[str]) -> _core.Unfinished | None:
         return _core.Unfinished(utf8_path(path))
     except FileNotFoundError:
         return None
+
+
+def is_there(path: str) -> bool:
+    """Whether there is anything of a recording that is to become this file."""
+    return any(os.path.lexists(path + suffix) for suffix in SUFFIXES)
 
 
 def scan(recording: _core.Unfinished, name: str) -> pl.LazyFrame:

@@ -65,7 +65,7 @@ pub use record::{Checks, Recorder, Rotation, TraceWriter, Unfinished, repair, wr
 pub use snapshot::Snapshot;
 pub use time::{Clock, ClockAnchor, ManualClock, MonoNs, Window};
 pub use trace::{Cells, Chunk, ChunkBuilder, Flattener, NO_CPU, Reads, Trace, conform, schema};
-pub use warning::{Occurrence, Warning, WarningType, Warnings};
+pub use warning::{Occurrence, Told, Warning, WarningType, Warnings, add_up};
 
 /// Whether this build can sample the running kernel.
 pub const LIVE: bool = cfg!(all(target_os = "linux", feature = "live"));

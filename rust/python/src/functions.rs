@@ -143,3 +143,9 @@ pub fn write_trace(
     py.detach(|| Outcome::Ok(core::write_flat(reader, meta, &path, overwrite)?))?;
     Ok(())
 }
+
+/// Adds up the warnings of traces that follow one another, given and returned as JSON.
+#[pyfunction]
+pub fn add_up_warnings(warnings: &str, lines: &str) -> Outcome<String> {
+    Ok(core::Warning::added_up(warnings, lines)?)
+}

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{EngineName, Group, Kind, LineMeta};
 
 mod message;
+mod sum;
+
+pub use sum::{Told, add_up};
 
 /// What a warning is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,6 +41,8 @@ pub enum WarningType {
     SysfsFallback,
     /// The recording ended before its time.
     Incomplete,
+    /// Segments of the recording are not there, or cannot be read.
+    MissingSegments,
 }
 
 /// All occurrences of one type at one place, added up.

@@ -1,0 +1,234 @@
+"""Gaps in a recording: nothing is claimed for them, and every cell begins anew after one, as a CPU that comes back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from . import _core
+from .display.text import when_text
+from .files import reading
+from .frames import GROUP, with_line
+from .joining import (
+    MISSING,
+    Part,
+    added_up,
+    by_group,
+    columns,
+    entries,
+    first_reads_end,
+    groups_of_lines,
+    joined,
+    previous_samples,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .joining import Entry, Group
+    from .meta import LineMeta, Meta, WarningMeta
+
+__all__ = ["Gap", "begun_anew", "gaps_of", "joined_across", "samples_after"]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What is not there between two parts: a text such as ``number 3``, and of how many segments."""
+
+    what: str
+    segments: int
+
+
+def gaps_of(meta: Meta) -> list[tuple[int, int]]:
+    """The samples of which nothing is known, the first and the one after the last of each gap, in order."""
+    return sorted(
+        (warning["first_sample"], warning["last_sample"] + 1)
+        for warning in meta["warnings"]
+        if warning["type"] == MISSING
+    )
+
+
+def samples_after(part: Part) -> int:
+    """The first sample that a part is not of."""
+    if part.meta["span"] is not None:
+        return part.meta["span"][1]
+    with reading(part.path):
+        last = part.table.select("sample").tail(1).collect()["sample"]
+    return int(last[0]) + 1 if len(last) else 0
+
+
+def begun_anew(run: Part) -> Part:
+    """What follows a gap: its first reads claim nothing, and each cell starts there at its first count."""
+    meta = run.meta
+    with reading(run.path):
+        firsts = _first_reads(run)
+        cells = _cells_at(run, firsts)
+    group_of = groups_of_lines(meta["lines"])
+    lines = [line for line in meta["lines"] if _is_seen(line, firsts)]
+    seen = {line["line"] for line in lines}
+    before: dict[tuple[int, int | None], int] = {}
+    baselines: list[Entry] = []
+    for line, cpu, sample, count in entries(meta["baselines"]):
+        if line not in seen:
+            continue
+        if sample > firsts[group_of[line]]:
+            baselines.append((line, cpu, sample, count))
+        else:
+            before[line, cpu] = before.get((line, cpu), 0) + count
+    first_counts = [
+        (line, cpu, firsts[group_of[line]], before.get((line, cpu), 0) + grown) for line, cpu, grown in cells
+    ]
+    finals = [row for row in entries(meta["finals"]) if row[0] in seen and row[2] >= firsts[group_of[row[0]]]]
+    is_first = [by_group(group) & (pl.col("sample") == sample) for group, sample in firsts.items()]
+    table = run.table
+    if is_first:
+        claimed = pl.when(pl.any_horizontal(is_first)).then(0).otherwise("delta")
+        table = table.with_columns(claimed.cast(pl.Int64).alias("delta"))
+    begun: Meta = {
+        **meta,
+        "lines": lines,
+        # Also those of 0: they tell that the cell was not there before. See `joined_across`.
+        "baselines": columns(first_counts + baselines),
+        "finals": columns(finals),
+        "previous": [],
+    }
+    return Part(run.path, begun, table)
+
+
+def joined_across(
+    runs: Sequence[Sequence[Part]], gaps: Sequence[Gap], *, anew: bool = False
+) -> tuple[Part, tuple[Part, ...]]:
+    """The whole of runs of parts with gaps between them, and each run as a trace of its own.
+
+    ``anew``: the first of them follows a gap too.
+    """
+    alone = [begun_anew(joined(run)) if at or anew else joined(run) for at, run in enumerate(runs)]
+    meta = alone[0].meta
+    for (run, _), after, gap in zip(pairwise(runs), alone[1:], gaps, strict=True):
+        meta = _across(meta, run, after, gap)
+    table = pl.concat([run.table for run in alone]) if len(alone) > 1 else alone[0].table
+    return Part(alone[0].path, meta, table), tuple(alone)
+
+
+def _across(before: Meta, run: Sequence[Part], after: Part, gap: Gap) -> Meta:
+    """What is known of all up to a gap, and of the run that follows it."""
+    lasts, present = _ends(run)
+    first, next_ = samples_after(run[-1]), (after.meta["span"] or [0])[0]
+    read = {(group["kind"], group["engine"]) for group in after.meta["groups"] if group["reads"]}
+    old = {line["line"]: line for line in before["lines"]}
+    new = {line["line"]: line for line in after.meta["lines"]}
+    lines = dict(old)
+    for key, line in old.items():
+        group = line["kind"], line["engine"]
+        if line["last_sample"] is None and key not in new and group in read and group in lasts:
+            lines[key] = {**line, "last_sample": lasts[group]}
+    for key, line in new.items():
+        lines[key] = {**line, "first_sample": min(line["first_sample"], old.get(key, line)["first_sample"])}
+    known = sorted(lines.values(), key=lambda line: line["line"])
+    counted = {(row[0], row[1], row[2]) for row in entries(before["finals"])}
+    # That of a cell whose line stays stands also when it is 0: it tells when the cell went.
+    zeros: list[Entry] = [
+        (line, cpu, lasts[group], 0)
+        for line, cpu, group in present
+        if line in new and (line, cpu, lasts[group]) not in counted
+    ]
+    baselines = [row for row in entries(after.meta["baselines"]) if row[3] or row[0] in old]
+    sums = added_up([before, {**after.meta, "lines": known}])
+    groups = [{**group, "missed": group["missed"] + _due(group["every"], first, next_)} for group in sums["groups"]]
+    span = before["span"]
+    return {
+        **before,
+        **sums,  # type: ignore[typeddict-item]
+        "groups": groups,
+        "warnings": [*sums["warnings"], _warning(gap, before, first, next_)],
+        "span": [span[0], after.meta["span"][1]] if span and after.meta["span"] else None,
+        "lines": known,
+        "baselines": columns([*entries(before["baselines"]), *baselines]),
+        "finals": columns([*entries(before["finals"]), *zeros, *entries(after.meta["finals"])]),
+    }
+
+
+def _due(every: int, first: int, after: int) -> int:
+    """How many points of the grid a group is due at, from one sample up to but not another."""
+    return max(-(-after // every) - -(-first // every), 0)
+
+
+def _warning(gap: Gap, meta: Meta, first: int, after: int) -> WarningMeta:
+    begin, end = (when_text(meta["t0_ns"] + sample * meta["interval_ns"]) for sample in (first, after))
+    told = {
+        "type": MISSING,
+        "kind": None,
+        "engine": None,
+        "line": None,
+        "count": gap.segments,
+        "first_sample": first,
+        "last_sample": after - 1,
+        "worst": None,
+        "detail": f"{gap.what}, from {begin} to {end} UTC",
+    }
+    (warning,) = json.loads(_core.add_up_warnings(json.dumps([told]), "[]"))
+    summed: WarningMeta = warning
+    return summed
+
+
+def _first_reads(run: Part) -> dict[Group, int]:
+    """Of each group the sample of its first read."""
+    reads = run.table.select("sample", *GROUP).group_by(GROUP).agg(pl.col("sample").min())
+    head = run.table.filter(pl.col("sample") < first_reads_end(run.meta))
+    found = head.select("sample", *GROUP).group_by(GROUP).agg(pl.col("sample").min()).collect(engine="streaming")
+    if len(found) < sum(group["reads"] > 0 for group in run.meta["groups"]):
+        found = reads.collect(engine="streaming")
+    return {(kind, engine): sample for kind, engine, sample in found.select(*GROUP, "sample").iter_rows()}
+
+
+def _cells_at(run: Part, firsts: dict[Group, int]) -> list[tuple[int, int | None, int]]:
+    """line, cpu, delta: the rows of the first reads."""
+    if not firsts:
+        return []
+    is_first = [by_group(group) & (pl.col("sample") == sample) for group, sample in firsts.items()]
+    head = run.table.filter(pl.col("sample") <= max(firsts.values())).filter(pl.any_horizontal(is_first))
+    return with_line(head, run.meta).select("line", "cpu", "delta").collect().rows()
+
+
+def _is_seen(line: LineMeta, firsts: dict[Group, int]) -> bool:
+    first = firsts.get((line["kind"], line["engine"]))
+    return first is not None and (line["last_sample"] is None or line["last_sample"] >= first)
+
+
+def _ends(run: Sequence[Part]) -> tuple[dict[Group, int], list[tuple[int, int | None, Group]]]:
+    """The last read of each group in a run, and the cells that were there then: line, cpu, group."""
+    lasts: dict[Group, int] = {}
+    present: list[tuple[int, int | None, Group]] = []
+    for part in reversed(run):
+        groups = [(group["kind"], group["engine"]) for group in part.meta["groups"] if group["reads"]]
+        wanted = [group for group in groups if group not in lasts]
+        if not wanted:
+            continue
+        rows = part.table.filter(pl.any_horizontal(by_group(group) for group in wanted))
+        with reading(part.path):
+            reads = rows.group_by(GROUP).agg(pl.col("sample").max()).collect(engine="streaming")
+            cells = with_line(rows, part.meta).select("line", "cpu").unique().collect(engine="streaming")
+        lasts |= {(kind, engine): sample for kind, engine, sample in reads.select(*GROUP, "sample").iter_rows()}
+        gone = _gone(part.meta, lasts)
+        group_of = groups_of_lines(part.meta["lines"])
+        present += [(line, cpu, group_of[line]) for line, cpu in cells.iter_rows() if (line, cpu) not in gone]
+    # What was read only before the run.
+    return previous_samples(run[0].meta) | lasts, present
+
+
+def _gone(meta: Meta, lasts: dict[Group, int]) -> set[tuple[int, int | None]]:
+    """The cells of a part that were not there any more at the last read of their group."""
+    group_of = groups_of_lines(meta["lines"])
+    came: dict[tuple[int, int | None], int] = {}
+    for line, cpu, sample, _ in entries(meta["baselines"]):
+        came[line, cpu] = max(sample, came.get((line, cpu), sample))
+    return {
+        (line, cpu)
+        for line, cpu, sample, _ in entries(meta["finals"])
+        # A cell that is back has a baseline later than that.
+        if line in group_of and came.get((line, cpu), -1) <= sample < lasts.get(group_of[line], -1)
+    }
