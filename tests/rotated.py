@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hotplug import Recorded
 
-__all__ = ["rotated", "save"]
+__all__ = ["anew", "rotated", "save"]
 
 Entry = tuple[int, int | None, int, int]
 
@@ -81,6 +81,38 @@ def save(folder: Path, segments: Sequence[tuple[dict[str, Any], MadeTrace]], nam
         pq.write_table(table, path, row_group_size=50)
         paths.append(path)
     return paths
+
+
+def anew(machine: Recorded, low: int, after: int) -> MadeTrace:
+    """What a recorder would have that knows nothing of before ``low``, and ends before ``after``."""
+    whole = machine.made
+    state = _State(machine)
+    firsts: dict[Group, int] = {}
+    begun: list[Entry] = []
+    baselines: list[Entry] = []
+    finals: list[Entry] = []
+    reads: list[MadeRead] = []
+    for read in whole.reads:
+        if read.sample >= after:
+            continue
+        is_first = read.sample >= low and _group(read) not in firsts
+        if is_first:
+            firsts[_group(read)] = read.sample
+        cells = state.take(read, *([], []) if is_first or read.sample < low else (baselines, finals))
+        if is_first:
+            reads.append(replace(read, deltas=dict.fromkeys(cells, 0)))
+            begun += [(*cell, read.sample, count) for cell, count in state.counts[_group(read)].items() if count]
+        elif read.sample >= low:
+            reads.append(read)
+    lines = [
+        replace(line, last=state.gone.get(line.line))
+        for line in whole.lines
+        if line.line in state.known
+        and (line.kind, line.engine) in firsts
+        and state.gone.get(line.line, after) >= firsts[line.kind, line.engine]
+    ]
+    finals += [entry for entry in state.counted() if entry[2] >= low]
+    return MadeTrace(whole.interval_ns, whole.every, lines, reads, begun + baselines, finals)
 
 
 class _State:

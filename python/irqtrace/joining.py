@@ -59,7 +59,8 @@ def joined(parts: Sequence[Part]) -> Part:
     """Parts that follow one another, as one. Their rows stay lazy."""
     meta = _joined_meta([part.meta for part in parts])
     begun, ended = _epochs(meta)
-    tables = [_without_repeats(part, begun, ended) for part in parts[1:]]
+    since = (parts[0].meta["span"] or [0])[0]
+    tables = [_without_repeats(part, begun, ended, since) for part in parts[1:]]
     return Part(parts[0].path, meta, pl.concat([parts[0].table, *tables]) if tables else parts[0].table)
 
 
@@ -214,10 +215,13 @@ def _epochs(meta: Meta) -> tuple[dict[Group, set[int]], dict[Group, set[int]]]:
     return begun, ended
 
 
-def _without_repeats(part: Part, begun: dict[Group, set[int]], ended: dict[Group, set[int]]) -> pl.LazyFrame:
+def _without_repeats(
+    part: Part, begun: dict[Group, set[int]], ended: dict[Group, set[int]], since: int
+) -> pl.LazyFrame:
     """The rows without those that stand in the first read of a group only so that the part is complete by itself.
 
-    Where a cell came or went with that read, all of its rows stand in the whole too.
+    Where a cell came or went with that read, all of its rows stand in the whole too; and where it is the group's first
+    in the whole, which begins with the sample ``since``.
     """
     meta, before = part.meta, previous_samples(part.meta)
     reordered = {
@@ -229,7 +233,7 @@ def _without_repeats(part: Part, begun: dict[Group, set[int]], ended: dict[Group
     repeats = []
     for group in meta["groups"]:
         key = group["kind"], group["engine"]
-        if not group["reads"] or key not in before or before[key] in ended[key]:
+        if not group["reads"] or before.get(key, -1) < since or before[key] in ended[key]:
             continue
         epochs = {sample for sample in begun[key] if begin <= sample < end}
         epochs |= {sample for *of, sample in reordered if tuple(of) == key}

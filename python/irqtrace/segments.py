@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from . import _core
     from .meta import Meta
 
-__all__ = ["Series", "are_several", "found", "of_name", "series_names"]
+__all__ = ["Series", "are_several", "by_series", "found", "is_there", "listed", "of_files", "of_name", "series_names"]
 
 T = TypeVar("T")
 
@@ -89,6 +89,11 @@ class _ChangedError(Exception):
     """Files came or went while they were looked at."""
 
 
+def is_there(name: str) -> bool:
+    """Whether there is a file of this name, or one that is to have it."""
+    return os.path.exists(name) or unfinished.is_there(name)  # noqa: PTH110 - names of any kind
+
+
 def are_several(name: str) -> bool:
     """Whether a path is no file's: a folder, or a pattern."""
     if os.path.isdir(name):  # noqa: PTH112 - names of any kind
@@ -103,7 +108,7 @@ def found(name: str) -> Series | str:
         FileNotFoundError: if there is none.
         TraceFormatError: if they are no segments of one recording, or do not go together; it says why.
     """
-    return _settled(name, lambda: _series_or_file(name, _listed(name)))
+    return _settled(name, lambda: _series_or_file(name, listed(name)))
 
 
 def of_name(name: str) -> Series | None:
@@ -120,11 +125,49 @@ def of_name(name: str) -> Series | None:
     return _settled(name, look)
 
 
+def of_files(names: Sequence[str]) -> Series | None:
+    """The recording whose segments these files are; None if they are none.
+
+    Raises:
+        FileNotFoundError: if one of them is not there.
+        TraceFormatError: if they do not go together; it says why.
+    """
+    try:
+        return _series(_stem(names[0]), *_opened(names))
+    except _ChangedError as changed:
+        raise FileNotFoundError(errno.ENOENT, "is gone, or another of its recording has come", str(changed)) from None
+
+
+def by_series(names: Iterable[str]) -> list[list[str]]:
+    """Names of files, those together that are named as the segments of one recording: these first."""
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        by_stem[_stem(name)].append(name)
+    return sorted(by_stem.values(), key=lambda of_one: len(of_one) == 1)
+
+
 def series_names(name: str) -> list[str]:
     """The files of the segments of a recording that was to have this name, those without their end among them."""
     stem, suffix = os.path.splitext(name)  # noqa: PTH122 - names of any kind
     names = _complete_names(glob.glob(f"{glob.escape(stem)}-[0-9]*{glob.escape(suffix)}{end}") for end in ("", PARTIAL))  # noqa: PTH207 - a name of any kind
     return [one for one in names if (match := NUMBERED.fullmatch(one)) and match["stem"] == stem]
+
+
+def listed(name: str) -> list[str]:
+    """The trace files in a folder or of a pattern, by name; also those that are to come to be there.
+
+    Raises:
+        FileNotFoundError: if there are none.
+    """
+    if os.path.isdir(name):  # noqa: PTH112 - names of any kind
+        pattern = os.path.join(glob.escape(name), "*.parquet")  # noqa: PTH118 - as above
+        missing = "the folder holds no trace files (*.parquet)"
+    else:
+        pattern, missing = name, "no file matches this pattern"
+    names = _complete_names(glob.glob(pattern + end, recursive=True) for end in ("", PARTIAL))  # noqa: PTH207 - as above
+    if not names:
+        raise FileNotFoundError(f"{name}: {missing}")
+    return names
 
 
 def _settled(name: str, look: Callable[[], T]) -> T:
@@ -135,18 +178,6 @@ def _settled(name: str, look: Callable[[], T]) -> T:
         except _ChangedError:
             continue
     raise OSError(errno.EAGAIN, "its files come and go faster than they can be opened; try again", name)
-
-
-def _listed(name: str) -> list[str]:
-    if os.path.isdir(name):  # noqa: PTH112 - names of any kind
-        pattern = os.path.join(glob.escape(name), "*.parquet")  # noqa: PTH118 - as above
-        missing = "the folder holds no trace files (*.parquet)"
-    else:
-        pattern, missing = name, "no file matches this pattern"
-    names = _complete_names(glob.glob(pattern + end, recursive=True) for end in ("", PARTIAL))  # noqa: PTH207 - as above
-    if not names:
-        raise FileNotFoundError(f"{name}: {missing}")
-    return names
 
 
 def _complete_names(listed: Iterable[Sequence[str]]) -> list[str]:
@@ -161,7 +192,7 @@ def _opened(names: Iterable[str]) -> tuple[list[_File], dict[str, Exception]]:
         try:
             opened.append(_open(name))
         except FileNotFoundError:
-            raise _ChangedError from None
+            raise _ChangedError(name) from None
         except (IrqtraceError, OSError, ValueError) as problem:
             problems[name] = problem
     return opened, problems
@@ -351,6 +382,6 @@ def _missing(before: _File, numbers: range, problems: dict[str, Exception]) -> s
         if path in problems:
             unreadable.append(str(problems[path]))
         elif match and any(os.path.lexists(path + suffix) for suffix in ("", PARTIAL)):
-            raise _ChangedError
+            raise _ChangedError(path)
     what = f"number {numbers[0]}" if len(numbers) == 1 else f"numbers {numbers[0]} to {numbers[-1]}"
     return f"{what}; {'; '.join(unreadable)}" if unreadable else what

@@ -23,7 +23,7 @@ from .schema import DELTAS, SAMPLES
 from .slicing import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 __all__ = ["Instant", "Trace", "open_trace"]
@@ -165,6 +165,11 @@ class Trace:
 
         return trace_html(self)
 
+    def _runs(self) -> list[Trace]:
+        """The same without its gaps: itself, or a trace for each part between two of them."""
+        runs = self._backing.runs()
+        return [self] if len(runs) == 1 else [Trace(run) for run in runs]
+
     @property
     def _meta(self) -> Meta:
         return self._backing.meta
@@ -214,6 +219,12 @@ def open_trace(path: str | bytes | Path) -> Trace:
     unfinished.tell_of_newer(name)
     table = files.scan_flat(os.path.abspath(name))  # noqa: PTH100 - a later chdir changes nothing
     return flat_trace(table, meta, name)
+
+
+def open_files(names: Sequence[str]) -> list[Trace]:
+    """The traces of files named as the segments of one recording: one trace, or those of each if they are none."""
+    series = segments.of_files(names) if len(names) > 1 else None
+    return [open_trace(name) for name in names] if series is None else [_of_segments(series)]
 
 
 def _of_segments(series: segments.Series) -> Trace:
@@ -284,7 +295,7 @@ class _Backing(Protocol):
         """A table and its description in which these samples are whole."""
         ...
 
-    def stretches(self) -> list[_Backing]:
+    def runs(self) -> list[_Backing]:
         """Itself, in parts that have no gap in them."""
         ...
 
@@ -336,7 +347,7 @@ class _Memory:
     def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:  # noqa: ARG002 - all is there
         return self.flat(), self.meta
 
-    def stretches(self) -> list[_Backing]:
+    def runs(self) -> list[_Backing]:
         return [self]
 
 
@@ -412,7 +423,7 @@ class _Flat:
     def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:  # noqa: ARG002 - a file is one
         return self.table, self.meta
 
-    def stretches(self) -> list[_Backing]:
+    def runs(self) -> list[_Backing]:
         gaps = gaps_of(self.meta)
         if not gaps:
             return [self]
@@ -463,7 +474,7 @@ class _Segments(_Flat):
         around = self.series.around(first, after)
         return around.table, around.meta
 
-    def stretches(self) -> list[_Backing]:
+    def runs(self) -> list[_Backing]:
         return [self.part(run.table, run.meta) for run in self.series.runs]
 
 

@@ -16,6 +16,7 @@ from irqtrace.schema import ENGINE, KIND
 from .counts import COUNTS, EVER
 from .packed import Packed
 from .reads import Grid, first_reads, last_reads, read_windows
+from .spread import over_gaps
 from .state import NUMBER, state_of
 
 if TYPE_CHECKING:
@@ -70,6 +71,19 @@ def reduce_counts(
     and then there are no reads.
     """
     every_ns = checked_every(trace, every)
+    return over_gaps(trace, lambda run: _reduced(run, every_ns, cpus=cpus, timed=timed, only=only, windows=windows))
+
+
+def _reduced(
+    trace: Trace,
+    every_ns: int | None,
+    *,
+    cpus: bool,
+    timed: bool,
+    only: Iterable[int] | None,
+    windows: Iterable[int] | None,
+) -> State:
+    """The state of a trace without a gap."""
     flat, meta, info = trace.scan(), trace._meta, trace.info  # noqa: SLF001 - an analysis knows what a trace is made of
     first, after = ((ns - info.t0_ns) // info.interval_ns for ns in (info.begin_ns, info.end_ns))
     grid = Grid(info.interval_ns, every_ns, first, after)

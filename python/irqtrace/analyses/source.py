@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import polars as pl
 
+from irqtrace import segments
 from irqtrace.errors import IrqtraceError, IrqtraceWarning
-from irqtrace.trace import Trace, open_trace
+from irqtrace.trace import Trace, open_files, open_trace
 
 from .bare import bare_traces
 
@@ -27,7 +26,7 @@ class ArrowStream(Protocol):
 
 
 Source = Trace | str | os.PathLike[str] | pl.DataFrame | pl.LazyFrame | ArrowStream | Iterable["Source"]
-"""A trace; a trace file, a folder or a pattern of them; a flat table in Polars or Arrow; or several of these."""
+"""A trace; a trace file, a folder or a pattern of them, of which the segments of a recording are one trace; a flat table in Polars or Arrow; or several of these."""
 
 
 def traces_of(source: Source) -> Iterator[Trace]:
@@ -64,23 +63,15 @@ def traces_of(source: Source) -> Iterator[Trace]:
 
 
 def files_of(source: str | os.PathLike[str]) -> list[str]:
-    """The files that a path stands for: itself, those of a folder, or those that match a pattern, by name.
+    """The files that a path stands for, by name: itself, those of a folder or a pattern, or a recording's segments.
 
     Raises:
         FileNotFoundError: if a folder or a pattern stands for none.
     """
     name = os.fspath(source)
-    if Path(name).is_dir():
-        paths = sorted(str(path) for path in Path(name).glob("*.parquet"))
-        if not paths:
-            raise FileNotFoundError(f"{name}: the folder holds no trace files (*.parquet)")
-        return paths
-    if Path(name).exists() or not glob.has_magic(name):
-        return [name]
-    paths = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - a pattern may be absolute
-    if not paths:
-        raise FileNotFoundError(f"{name}: no file matches this pattern")
-    return paths
+    if segments.are_several(name):
+        return segments.listed(name)
+    return (not segments.is_there(name) and segments.series_names(name)) or [name]
 
 
 def _of_several(sources: Iterable[Source]) -> Iterator[Trace]:
@@ -101,13 +92,21 @@ def _of_several(sources: Iterable[Source]) -> Iterator[Trace]:
 
 def _readable(paths: list[str], others: int = 0) -> Iterator[Trace]:
     opened, problem = 0, None
-    for path in paths:
+    recordings: set[str] = set()
+    for names in segments.by_series(paths):
         try:
-            trace = open_trace(path)
+            traces = open_files(names)
         except (IrqtraceError, OSError) as error:
             problem = error
             warnings.warn(f"{error}: left out, and the others are analysed", IrqtraceWarning, stacklevel=4)
-        else:
+            continue
+        for trace in traces:
+            recording = trace._meta["recording"]  # noqa: SLF001 - whoever analyses a trace knows what it is made of
+            # What was cut out of a recording that is there anyway.
+            if recording in recordings and len(names) == 1:
+                continue
+            if recording is not None and len(names) > 1:
+                recordings.add(recording)
             opened += 1
             yield trace
     if not opened and not others and problem is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from irqtrace.trace import Trace
 
-__all__ = ["Engine", "Reduce", "known_traces", "map_files", "of_each", "reduced"]
+__all__ = ["Engine", "Reduce", "known_traces", "map_files", "of_each", "over_gaps", "reduced"]
 
 T = TypeVar("T")
 
@@ -44,6 +44,11 @@ def reduced(source: Source, reduce: Reduce) -> State:
     if not states:
         raise ValueError("there is nothing to analyse: no trace was given")
     return merge(states)
+
+
+def over_gaps(trace: Trace, reduce: Reduce) -> State:
+    """The state of a trace that may have gaps: of the time in one nothing is known, as between two traces."""
+    return merge(reduce(run) for run in trace._runs())  # noqa: SLF001 - whoever reduces a trace knows what it is made of
 
 
 def of_each(source: Source, function: Callable[[Trace], T]) -> list[T]:

@@ -12,7 +12,7 @@ import polars as pl
 
 from irqtrace.analyses.counts import machines
 from irqtrace.analyses.source import traces_of
-from irqtrace.analyses.spread import reduced
+from irqtrace.analyses.spread import over_gaps, reduced
 from irqtrace.analyses.state import expect
 from irqtrace.files import reading
 
@@ -113,15 +113,14 @@ def jitter(source: Source) -> pl.DataFrame:
     """
     traces = traces_of(source)
     first = list(islice(traces, 2))
-    if len(first) == 1:
+    if len(first) == 1 and len(first[0]._runs()) == 1:  # noqa: SLF001 - an analysis knows what a trace is made of
         return _of_one(first[0])
     return finish(reduced(chain(first, traces), reduce))
 
 
 def reduce(trace: Trace, *, rows: int = ROWS) -> State:
     """The state of one trace, of which so many rows are worked on at a time."""
-    tables, _ = _reduced(trace, rows)
-    return named(tables, trace)
+    return over_gaps(trace, lambda run: named(_reduced(run, rows)[0], run))
 
 
 def finish(state: State) -> pl.DataFrame:
