@@ -145,7 +145,7 @@ class _State:
                 for cell, count in old.items()
                 if cell not in now and (count or cell[0] in stays)
             ]
-            self.gone |= {line: last.sample for line in {line for line, _ in old} - stays}
+            self.gone |= dict.fromkeys({line for line, _ in old} - stays, last.sample)
         self.known |= stays
         self.counts[group], self.last[group] = now, read
         return {cell: read.deltas.get(cell, 0) for cell in now}

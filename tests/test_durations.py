@@ -21,6 +21,7 @@ from irqtrace.durations import duration_ns, duration_text, positive_ns
         ("1.5ms", 1_500_000),
         ("10s", 10_000_000_000),
         ("1m30s", 90_000_000_000),
+        ("10min", 600_000_000_000),
         ("1h", 3_600_000_000_000),
         ("1d", 86_400_000_000_000),
         ("2w", 14 * 86_400_000_000_000),
@@ -30,7 +31,7 @@ from irqtrace.durations import duration_ns, duration_text, positive_ns
         (timedelta(days=-1), -86_400_000_000_000),
     ],
 )
-def test_durations_are_read_as_in_polars(text: str | timedelta, ns: int) -> None:
+def test_durations_are_read_as_in_polars_and_minutes_also_in_full(text: str | timedelta, ns: int) -> None:
     assert duration_ns(text) == ns
 
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import random
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from polars.testing import assert_frame_equal
 
 import irqtrace
 from hotplug import Recorded, changing_machine
-from irqtrace import IrqtraceWarning, open_trace
+from irqtrace import Cost, IrqtraceWarning, TraceFormatError, open_trace, unfinished
 from irqtrace.analyses import imbalance, jitter, rates
 from irqtrace.analyses.state import merge
-from made import in_memory
+from made import T0_NS, in_memory, small_trace
 from rotated import anew, rotated, save
 from test_trace import conserved
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from irqtrace import Trace
@@ -44,11 +49,10 @@ def in_segments(folder: Path, seed: int) -> tuple[Recorded, list[Path]]:
 
 def known(trace: Trace) -> dict[str, Any]:
     """What is known of a trace, in an order that does not matter."""
-    meta = {**trace._meta}
+    meta: dict[str, Any] = {**trace._meta}
     for counts in ("baselines", "finals"):
-        columns = meta[counts]  # type: ignore[literal-required]
-        rows = zip(*(columns[name] for name in ("line", "cpu", "sample", "count")), strict=True)
-        meta[counts] = sorted(rows, key=lambda row: (row[2], row[0], row[1] is None, row[1] or 0))  # type: ignore[literal-required]
+        rows = zip(*(meta[counts][name] for name in ("line", "cpu", "sample", "count")), strict=True)
+        meta[counts] = sorted(rows, key=lambda row: (row[2], row[0], row[1] is None, row[1] or 0))
     return {key: value for key, value in meta.items() if key not in {"recording", "cost"}}
 
 
@@ -112,3 +116,322 @@ def assert_analyses_are_of(trace: Trace, runs: list[Trace]) -> None:
         assert_frame_equal(irqtrace.imbalance(trace, every), imbalance.finish(state))
     assert_frame_equal(irqtrace.jitter(trace), jitter.finish(merge(jitter.reduce(run) for run in runs)))
     assert_frame_equal(irqtrace.storms(trace, "3ms"), irqtrace.storms(runs, "3ms"))
+
+
+def small(folder: Path, cuts: tuple[int, ...] = (8, 15), name: str = "t") -> list[Path]:
+    """A recording in three segments, of the samples up to 7, 14 and 23."""
+    return save(folder, rotated(steady(), cuts, recording=name), name)
+
+
+def steady() -> Recorded:
+    """A machine on which nothing is missed where these segments end."""
+    machine = changing_machine(3, SAMPLES)
+    assert {read.sample for read in machine.made.reads} >= {0, 7, 14, 23}
+    return machine
+
+
+def test_segments_are_opened_by_folder_by_name_and_by_pattern(tmp_path: Path) -> None:
+    machine, paths = in_segments(tmp_path / "s [1]", 5)
+    whole = in_memory(machine.made).frame()
+    for name in (tmp_path / "s [1]", tmp_path / "s [1]" / "t.parquet", tmp_path / "s [[]1]" / "t-*.parquet"):
+        assert_frame_equal(open_trace(name).frame(), whole)
+    for path in paths:
+        assert open_trace(path)._meta["segment"] is not None
+
+
+def test_a_file_of_that_name_goes_before_its_segments(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    open_trace(paths[0]).write(tmp_path / "t.parquet")
+    assert_frame_equal(open_trace(tmp_path / "t.parquet").frame(), open_trace(paths[0]).frame())
+
+
+def test_a_folder_with_one_trace_is_that_trace(tmp_path: Path) -> None:
+    path = small_trace().save(tmp_path / "a.parquet")
+    assert_frame_equal(open_trace(tmp_path).frame(), open_trace(path).frame())
+
+
+def test_opening_segments_reads_no_rows(tmp_path: Path) -> None:
+    _, paths = in_segments(tmp_path / "s", 4)
+    trace = open_trace(tmp_path / "s")
+    lines, warnings, marks = trace.lines, trace.warnings, trace.marks
+    for path in paths:
+        path.unlink()
+    assert (len(lines) > 0, warnings, marks) == (True, (), ())
+    with pytest.raises(FileNotFoundError):
+        trace.frame()
+
+
+def test_a_recording_of_which_the_oldest_segments_were_dropped_is_its_part(tmp_path: Path) -> None:
+    for seed in range(8):
+        machine, paths = in_segments(tmp_path / str(seed), seed)
+        whole = in_memory(machine.made)
+        first = open_trace(paths[1])
+        paths[0].unlink()
+        trace = open_trace(tmp_path / str(seed))
+        assert trace.warnings == ()
+        assert trace.info.begin_ns == first.info.begin_ns
+        assert conserved(trace)
+        begin = (trace._meta["span"] or [0])[0]
+        grown = whole.frame().filter(pl.col("sample") >= begin, pl.col("delta") > 0)
+        assert_frame_equal(trace.frame().filter(pl.col("delta") > 0), grown)
+        present = [line for line in whole._meta["lines"] if line["last_sample"] is None or line["last_sample"] >= begin]
+        assert {line["line"] for line in trace._meta["lines"]} >= {line["line"] for line in present}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_part_of_a_recording_in_segments_is_the_part_of_the_whole(tmp_path: Path, seed: int) -> None:
+    machine, _ = in_segments(tmp_path / "s", seed)
+    whole = in_memory(machine.made)
+    trace = open_trace(tmp_path / "s")
+    for begin, end in (("0ms", "5ms"), ("7ms", "11ms"), ("16ms", None), (None, None)):
+        part, of_whole = trace.slice(begin, end), whole.slice(begin, end)
+        for frame in ("deltas", "samples", "lines"):
+            assert_frame_equal(getattr(part, frame), getattr(of_whole, frame))
+        assert known(part) == known(of_whole)
+
+
+def test_queries_reach_into_each_segment(tmp_path: Path) -> None:
+    machine, _ = in_segments(tmp_path / "s", 6)
+    flat, whole = open_trace(tmp_path / "s").scan(), in_memory(machine.made).scan()
+    queries: list[Callable[[pl.LazyFrame], pl.LazyFrame]] = [
+        lambda flat: flat.select("delta", "irq"),
+        lambda flat: flat.filter(pl.col("sample") > 9, pl.col("kind") == "irq").select("cpu"),
+        lambda flat: flat.filter(pl.col("cpu").is_null()).select("sample", "irq"),
+        lambda flat: flat.filter(pl.col("delta") > 1),
+        lambda flat: flat.filter(pl.col("irq") == "LOC").select("sample", "delta"),
+        lambda flat: flat.head(3),
+        lambda flat: flat.tail(3).select("time"),
+        lambda flat: flat.group_by("irq", maintain_order=True).agg(pl.len()),
+        lambda flat: flat.select(pl.len()),
+    ]
+    for query in queries:
+        for engine in ("in-memory", "streaming"):
+            assert_frame_equal(query(flat).collect(engine=engine), query(whole).collect(engine=engine))
+
+
+def test_what_is_told_of_each_segment_is_added_up(tmp_path: Path) -> None:
+    segments = rotated(steady(), [8, 15])
+    missed = "{} points of the grid of irq by proc passed without a read, at most {} in a row: a longer interval, pin "
+    missed += "(--pin), fifo (--fifo) or an otherwise idle CPU helps"
+    told = [(2, 1, 3, 5), (3, 2, 9, 11), (4, 1, 16, 20)]
+    for (meta, _), (count, worst, first, last) in zip(segments, told, strict=True):
+        of_segment = {"type": "missed_samples", "kind": "irq", "engine": "proc", "line": None, "count": count}
+        of_segment |= {"first_sample": first, "last_sample": last, "worst": worst}
+        meta["warnings"] = [of_segment | {"message": missed.format(count, worst)}]
+        meta["marks"] = [{"sample": first, "time_ns": T0_NS + first, "text": f"mark {first}"}]
+        meta["anchors"] += [{**meta["anchors"][0], "mono_ns": first}]
+    save(tmp_path, segments)
+    trace = open_trace(tmp_path)
+    (warning,) = trace.warnings
+    assert (warning.count, warning.worst, warning.first_sample, warning.last_sample) == (9, 2, 3, 20)
+    assert warning.message == missed.format(9, 2)
+    assert [mark.text for mark in trace.marks] == ["mark 3", "mark 9", "mark 16"]
+    assert [anchor["mono_ns"] for anchor in trace._meta["anchors"]] == [0, 3, 9, 16]
+    assert trace.info.cost == Cost(150_000, 3_000_000, sum(len(made.reads) for _, made in segments), 60, 0)
+
+
+def test_a_recording_in_segments_shows_itself_and_can_be_sent(tmp_path: Path) -> None:
+    small(tmp_path)
+    trace = open_trace(tmp_path)
+    assert "24 ms at 1ms" in repr(trace)
+    for other in (pickle.loads(pickle.dumps(trace)), copy.copy(trace)):  # noqa: S301
+        assert_is(other, trace)
+
+
+def test_analyses_of_the_folder_are_those_of_the_trace(tmp_path: Path) -> None:
+    small(tmp_path)
+    trace = open_trace(tmp_path)
+    trace.slice("3ms", "9ms").write(tmp_path / "cut-out.parquet")
+    for analysis in (irqtrace.rates, irqtrace.imbalance, irqtrace.jitter, partial(irqtrace.storms, every="4ms")):
+        of_trace = analysis(trace)
+        for source in (tmp_path, str(tmp_path / "t.parquet"), [tmp_path], str(tmp_path / "t-*.parquet")):
+            assert_frame_equal(analysis(source), of_trace)
+    assert_frame_equal(irqtrace.quality(tmp_path), irqtrace.quality(trace))
+    assert len(irqtrace.report(tmp_path).traces) == 1
+    files = [path for path in tmp_path.iterdir() if path.name.startswith("t-")]
+    state = irqtrace.map_files(files, partial(rates.reduce, every="4ms"))
+    assert_frame_equal(rates.finish(state), irqtrace.rates(trace, "4ms"))
+
+
+def test_an_empty_folder_is_none(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no trace files"):
+        open_trace(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no file matches"):
+        open_trace(tmp_path / "t-*.parquet")
+    with pytest.raises(FileNotFoundError):
+        open_trace(tmp_path / "t.parquet")
+
+
+def test_several_recordings_in_a_folder_are_told_apart(tmp_path: Path) -> None:
+    small(tmp_path, name="a")
+    small(tmp_path, name="b", cuts=(9,))
+    with pytest.raises(
+        TraceFormatError, match=r"a\.parquet \(segments 1 to 3, from 2023.* to .*b\.parquet \(segments 1 to 2"
+    ):
+        open_trace(tmp_path)
+    assert len(open_trace(tmp_path / "a.parquet").samples) == len(open_trace(tmp_path / "b-*.parquet").samples)
+    assert len(irqtrace.report([tmp_path / "a.parquet"]).traces) == 1
+
+
+def test_traces_in_a_folder_that_are_no_segments_are_named(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        small_trace().save(tmp_path / f"{name}.parquet")
+    with pytest.raises(
+        TraceFormatError, match=r"2 traces that are no segments of one recording \(.*a\.parquet, .*b\.parquet\)"
+    ):
+        open_trace(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"recording": "r2"}, "is of another one: its recording is r2 and not r1"),
+        ({"host": {"host": "other"}}, "is of another one: its host is other and not testhost"),
+        ({"host": {"boot": "b00b"}}, "is of another one: its boot is b00b and not b007"),
+        ({"interval_ns": 5}, "is of another one: its interval in ns is 5 and not 1000000"),
+        ({"segment": 2}, r"is segment 2 of its recording, and so is .*t-000002\.parquet"),
+        ({"span": [14, 24]}, r"overlaps .*t-000002\.parquet: it begins with sample 14, and that goes up to 14"),
+        ({"span": [16, 24]}, r"does not follow .*t-000002\.parquet: it begins with sample 16, and that ends with 14"),
+        ({"span": None}, "segment 3 has no span"),
+        (
+            {"baselines": {"count": 10**9}},
+            r"does not follow .*t-000002\.parquet: line .* begins with a count of 1000000000",
+        ),
+        ({"baselines": None}, r"begins with a count of 0 and not with the \d+ before it"),
+    ],
+)
+@pytest.mark.parametrize("name", ["", "t.parquet"])
+def test_a_segment_that_does_not_belong_is_named(tmp_path: Path, change: dict[str, Any], says: str, name: str) -> None:
+    segments = rotated(steady(), [8, 15])
+    meta = segments[2][0]
+    paths = save(tmp_path, segments)
+    for key, value in change.items():
+        if key == "baselines":
+            counts = meta[key]["count"]
+            meta[key] = (
+                {column: [] for column in meta[key]} if value is None else {**meta[key], "count": [10**9, *counts[1:]]}
+            )
+        else:
+            meta[key] = {**meta[key], **value} if isinstance(value, dict) else value
+    (path,) = save(tmp_path / "changed", [(meta, segments[2][1])])
+    path.rename(paths[2])
+    with pytest.raises(TraceFormatError, match=rf"t-000003\.parquet: .*{says}"):
+        open_trace(tmp_path / name)
+
+
+def test_a_damaged_segment_is_a_gap_that_names_it(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    paths[1].write_bytes(paths[1].read_bytes()[:-9])
+    with pytest.warns(IrqtraceWarning, match=r"number 2; .*t-000002\.parquet: truncated") as told:
+        trace = open_trace(tmp_path)
+    assert [warning.filename for warning in told] == [__file__]
+    (warning,) = trace.warnings
+    assert (warning.type, warning.count, warning.first_sample, warning.last_sample) == ("missing_segments", 1, 8, 14)
+    assert "2023-11-14 22:13:20.008 to 2023-11-14 22:13:20.015 UTC" in str(warning)
+    assert conserved(trace)
+
+
+def test_what_is_no_trace_among_segments_is_left_out_with_its_name(tmp_path: Path) -> None:
+    small(tmp_path)
+    frame = open_trace(tmp_path).frame()
+    pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "other.parquet")
+    with pytest.warns(IrqtraceWarning, match=r"other\.parquet: no trace: .*: left out, and the segments are opened"):
+        assert_frame_equal(open_trace(tmp_path).frame(), frame)
+
+
+def test_what_was_cut_out_of_a_recording_is_no_segment_of_it(tmp_path: Path) -> None:
+    small(tmp_path)
+    trace = open_trace(tmp_path)
+    frame = trace.frame()
+    trace.slice("3ms", "9ms").write(tmp_path / "cut-out.parquet")
+    assert_frame_equal(open_trace(tmp_path).frame(), frame)
+
+
+def test_files_that_are_renamed_or_dropped_while_they_are_opened_are_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = small(tmp_path)
+    read_footer = irqtrace.files.read_footer
+    dropped: list[Path] = []
+
+    def drop_before_it_is_read(path: str) -> Any:  # noqa: ANN401
+        if not dropped:
+            dropped.append(paths[0])
+            paths[0].unlink()
+        return read_footer(path)
+
+    monkeypatch.setattr(irqtrace.files, "read_footer", drop_before_it_is_read)
+    trace = open_trace(tmp_path)
+    assert dropped
+    assert trace._meta["span"] == [8, 24]
+
+
+def test_files_that_never_settle_are_an_error_and_no_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(tmp_path)
+
+    def gone(path: str) -> Any:  # noqa: ANN401
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(irqtrace.files, "read_footer", gone)
+    with pytest.raises(OSError, match="come and go faster than they can be opened"):
+        open_trace(tmp_path)
+
+
+class Tail:
+    """A last segment that is under way, made of one that is complete."""
+
+    def __init__(self, path: Path, *, under_way: bool = True) -> None:
+        self.table = pq.read_table(path)
+        self.meta = self.table.schema.metadata[b"irqtrace"].decode()
+        self.under_way = under_way
+
+    def check(self, at_most: int | None = None) -> None:
+        assert at_most is None or at_most > 0
+
+    def flat(self, columns: list[str] | None = None) -> pa.Table:
+        return self.table.select(columns or self.table.column_names)
+
+
+@pytest.mark.parametrize("under_way", [True, False])
+def test_the_last_segment_may_be_without_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, under_way: bool
+) -> None:
+    paths = small(tmp_path)
+    frame = open_trace(tmp_path).frame()
+    tail = Tail(paths[2], under_way=under_way)
+    for suffix in (".partial", ".journal"):
+        paths[2].with_name(paths[2].name + suffix).touch()
+    paths[2].unlink()
+    monkeypatch.setattr(unfinished, "find", {str(paths[2]): tail}.get)
+    said = "t-000003.parquet: the recording " + ("is still under way" if under_way else "was cut off")
+    for name in ("", "t.parquet", "t-*.parquet"):
+        with pytest.warns(IrqtraceWarning, match=said) as told:
+            trace = open_trace(tmp_path / name)
+        assert [warning.filename for warning in told] == [__file__]
+        assert_frame_equal(trace.frame(), frame)
+    assert_frame_equal(pickle.loads(pickle.dumps(trace)).frame(), frame)  # noqa: S301
+    assert conserved(trace.slice("12ms"))
+    with pytest.warns(IrqtraceWarning, match=said):
+        assert_frame_equal(irqtrace.rates(tmp_path), irqtrace.rates(trace))
+
+
+def test_a_segment_that_ended_too_early_leaves_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = steady()
+    paths = save(tmp_path, rotated(machine, [8, 15]))
+    (early,) = save(tmp_path / "early", rotated(machine, [8, 12])[1:2])
+    tail = Tail(early, under_way=False)
+    early.unlink()
+    paths[1].rename(paths[1].with_name(paths[1].name + ".partial"))
+    monkeypatch.setattr(unfinished, "find", {str(paths[1]): tail}.get)
+    with pytest.warns(IrqtraceWarning, match=r"the end of number 2, .*t-000002\.parquet"):
+        trace = open_trace(tmp_path)
+    assert [(w.first_sample, w.last_sample) for w in trace.warnings] == [(12, 14)]
+    assert conserved(trace)
+
+
+def test_many_segments_are_one_trace(tmp_path: Path) -> None:
+    machine = changing_machine(1, 220)
+    cuts = cut_at_random(machine, 1, most=200)
+    assert len(cuts) > 150
+    save(tmp_path / "s", rotated(machine, cuts))
+    assert_is(open_trace(tmp_path / "s"), in_memory(machine.made))

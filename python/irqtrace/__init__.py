@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .analyses.report import Report, report
     from .analyses.spread import map_files
     from .analyses.storms import storms
+    from .dumping import dump
     from .durations import Duration
     from .errors import (
         IrqtraceError,
@@ -57,6 +58,7 @@ __all__ = [
     "TraceWarning",
     "__version__",
     "compare",
+    "dump",
     "imbalance",
     "interference",
     "jitter",

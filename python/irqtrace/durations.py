@@ -20,6 +20,7 @@ _UNIT_NS = {
     "μs": 1_000,  # the Greek letter, which some keyboards give
     "ms": 1_000_000,
     "s": 1_000_000_000,
+    "min": 60 * 1_000_000_000,
     "m": 60 * 1_000_000_000,
     "h": 3_600 * 1_000_000_000,
     "d": 86_400 * 1_000_000_000,
@@ -35,7 +36,7 @@ def duration_ns(value: Duration, what: str = "duration") -> int:
     """The whole nanoseconds of a duration, which may be negative or zero.
 
     Args:
-        value: a string of numbers with units ns, us, ms, s, m, h, d, w, or a ``timedelta``.
+        value: a string of numbers with units ns, us, ms, s, m or min, h, d, w, or a ``timedelta``.
         what: what an error calls the value.
 
     Raises:

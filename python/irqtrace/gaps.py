@@ -56,6 +56,7 @@ def samples_after(part: Part) -> int:
     """The first sample that a part is not of."""
     if part.meta["span"] is not None:
         return part.meta["span"][1]
+    part.check(everything=False)
     with reading(part.path):
         last = part.table.select("sample").tail(1).collect()["sample"]
     return int(last[0]) + 1 if len(last) else 0
@@ -106,12 +107,19 @@ def joined_across(
 
     ``anew``: the first of them follows a gap too.
     """
-    alone = [begun_anew(joined(run)) if at or anew else joined(run) for at, run in enumerate(runs)]
+    alone = [_alone(run, anew=anew or at > 0) for at, run in enumerate(runs)]
     meta = alone[0].meta
     for (run, _), after, gap in zip(pairwise(runs), alone[1:], gaps, strict=True):
         meta = _across(meta, run, after, gap)
     table = pl.concat([run.table for run in alone]) if len(alone) > 1 else alone[0].table
     return Part(alone[0].path, meta, table), tuple(alone)
+
+
+def _alone(run: Sequence[Part], *, anew: bool) -> Part:
+    if not anew:
+        return joined(run)
+    run[0].check(everything=False)
+    return begun_anew(joined(run))
 
 
 def _across(before: Meta, run: Sequence[Part], after: Part, gap: Gap) -> Meta:
@@ -208,6 +216,7 @@ def _ends(run: Sequence[Part]) -> tuple[dict[Group, int], list[tuple[int, int | 
         wanted = [group for group in groups if group not in lasts]
         if not wanted:
             continue
+        part.check(everything=False)
         rows = part.table.filter(pl.any_horizontal(by_group(group) for group in wanted))
         with reading(part.path):
             reads = rows.group_by(GROUP).agg(pl.col("sample").max()).collect(engine="streaming")

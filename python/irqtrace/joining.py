@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from . import _core
+from .files import AT_ONCE_BYTES, check
 from .frames import GROUP
 from .schema import FLAT
 
@@ -53,6 +54,15 @@ class Part:
     path: str
     meta: Meta
     table: pl.LazyFrame
+    unfinished: _core.Unfinished | None = None
+    """The recording that it is the last flush of."""
+
+    def check(self, *, everything: bool) -> None:
+        """Sees to it that no damage of its file is taken for numbers, see `files.check`."""
+        if self.unfinished is not None:
+            self.unfinished.check(None if everything else AT_ONCE_BYTES)
+        else:
+            check(self.path, everything=everything)
 
 
 def joined(parts: Sequence[Part]) -> Part:

@@ -10,6 +10,7 @@ from .analyses.rates import rates
 from .analyses.report import Report, report
 from .analyses.spread import map_files
 from .analyses.storms import storms
+from .dumping import dump
 from .durations import Duration
 from .errors import (
     IrqtraceError,

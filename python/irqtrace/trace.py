@@ -7,13 +7,13 @@ import os
 import warnings
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 import pyarrow as pa
 
-from . import _core, arrow, files, frames, segments, unfinished
+from . import _core, arrow, files, frames, listing, segments, unfinished
 from .durations import duration_ns, duration_text
 from .errors import IrqtraceWarning, TraceFormatError
 from .gaps import gaps_of
@@ -25,6 +25,8 @@ from .slicing import cut
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from .joining import Part
 
 __all__ = ["Instant", "Trace", "open_trace"]
 
@@ -175,6 +177,11 @@ class Trace:
         return self._backing.meta
 
     @property
+    def _paths(self) -> tuple[str, ...]:
+        """All files that it is read from; those of a recording under way are not among them, as they are open."""
+        return self._backing.paths
+
+    @property
     def _path(self) -> str | None:
         """The file that it is read from."""
         return self._backing.path
@@ -199,7 +206,7 @@ def open_trace(path: str | bytes | Path) -> Trace:
             Also if segments do not go together, or are of several recordings.
     """
     name = os.fsdecode(path)
-    if segments.are_several(name):
+    if listing.are_several(name):
         found = segments.found(name)
         if isinstance(found, segments.Series):
             return _of_segments(found)
@@ -208,9 +215,10 @@ def open_trace(path: str | bytes | Path) -> Trace:
         try:
             meta = files.read_footer(path)
         except (FileNotFoundError, TraceFormatError) as problem:
-            series = segments.of_name(name) if isinstance(problem, FileNotFoundError) else None
-            if series is not None and not unfinished.is_there(name):
-                return _of_segments(series)
+            if isinstance(problem, FileNotFoundError) and not unfinished.is_there(name):
+                series = segments.of_name(name)
+                if series is not None:
+                    return _of_segments(series)
             trace = _unfinished(name, problem)
             if trace is not None:
                 return trace
@@ -229,7 +237,7 @@ def open_files(names: Sequence[str]) -> list[Trace]:
 
 def _of_segments(series: segments.Series) -> Trace:
     """The trace of a recording in segments, and what its files tell."""
-    trace = Trace(_Segments(series.whole.table, series.whole.meta, series.name, series))
+    trace = Trace(_Segments(series.whole.table, series.whole.meta, series.name, series=series))
     for note in series.notes:
         warnings.warn(note, IrqtraceWarning, stacklevel=3)
     if series.tail is not None:
@@ -282,6 +290,8 @@ class _Backing(Protocol):
     def meta(self) -> Meta: ...
     @property
     def path(self) -> str | None: ...
+    @property
+    def paths(self) -> tuple[str, ...]: ...
     def ends(self) -> tuple[int, int]: ...
     def deltas(self) -> pl.DataFrame: ...
     def deltas_stream(self, trace: Trace) -> _ArrowStream: ...
@@ -304,6 +314,7 @@ class _Memory:
     """In the core's own buffers, which its frames share."""
 
     path = None
+    paths = ()
 
     def __init__(self, core: _core.Trace) -> None:
         self._core = core
@@ -380,6 +391,10 @@ class _Flat:
             self.check(everything=True)
         return self.unchecked
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return () if self.path is None else (self.path,)
+
     def __reduce__(self) -> tuple[object, ...]:
         if self.path is not None:
             return _Flat, (self.unchecked, self.meta, self.path, self.checked)
@@ -441,6 +456,8 @@ class _Unfinished(_Flat):
 
     recording: _core.Unfinished = field(kw_only=True)
 
+    paths = ()
+
     def check(self, *, everything: bool) -> None:
         self.recording.check(None if everything else files.AT_ONCE_BYTES)
 
@@ -453,29 +470,42 @@ class _Unfinished(_Flat):
 class _Segments(_Flat):
     """The segments of a recording: what is asked of a part, or of the ends, is read from those that it lies in."""
 
-    series: segments.Series
+    series: segments.Series = field(kw_only=True)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self.series.paths
+
+    def check(self, *, everything: bool) -> None:
+        self.series.check(everything=everything)
 
     def __reduce__(self) -> tuple[object, ...]:
         if self.series.tail is not None:
             # What it is read from goes on.
             return _of_table, (self.arrow(), self.meta)
-        return _Flat, (self.table, self.meta, self.path)
+        return partial(_Segments, series=self.series), (self.unchecked, self.meta, self.path, self.checked)
 
     def ends(self) -> tuple[int, int]:
-        ends = (_Flat(part.table, part.meta, part.path).ends() for part in self.series.parts)
-        backwards = (_Flat(part.table, part.meta, part.path).ends() for part in reversed(self.series.parts))
-        first = next((first for first, last in ends if last >= first), 0)
-        return first, next((last for first, last in backwards if last >= first), -1)
+        first = next((first for first, last in map(_ends_of, self.series.parts) if last >= first), 0)
+        return first, next((last for first, last in map(_ends_of, reversed(self.series.parts)) if last >= first), -1)
 
     def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
-        return _Unfinished(flat, meta, self.path) if self.series.tail is not None else _Flat(flat, meta, self.path)
+        if self.series.tail is not None:
+            return _Unfinished(flat, meta, self.path, checked=True, recording=self.series.tail)
+        return _Flat(flat, meta, self.path, checked=True)
 
     def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:
         around = self.series.around(first, after)
         return around.table, around.meta
 
     def runs(self) -> list[_Backing]:
+        self.check(everything=False)
         return [self.part(run.table, run.meta) for run in self.series.runs]
+
+
+def _ends_of(part: Part) -> tuple[int, int]:
+    part.check(everything=False)
+    return _Flat(part.table, part.meta, part.path, checked=True).ends()
 
 
 def _of_table(table: pa.Table, meta: Meta) -> _Flat:

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import polars as pl
 
-from irqtrace import segments
+from irqtrace import listing
 from irqtrace.errors import IrqtraceError, IrqtraceWarning
 from irqtrace.trace import Trace, open_files, open_trace
 
@@ -26,7 +26,9 @@ class ArrowStream(Protocol):
 
 
 Source = Trace | str | os.PathLike[str] | pl.DataFrame | pl.LazyFrame | ArrowStream | Iterable["Source"]
-"""A trace; a trace file, a folder or a pattern of them, of which the segments of a recording are one trace; a flat table in Polars or Arrow; or several of these."""
+"""A trace; a trace file, a folder or a pattern of them; a flat table in Polars or Arrow; or several of these.
+
+The segments of a recording are one trace."""
 
 
 def traces_of(source: Source) -> Iterator[Trace]:
@@ -69,9 +71,9 @@ def files_of(source: str | os.PathLike[str]) -> list[str]:
         FileNotFoundError: if a folder or a pattern stands for none.
     """
     name = os.fspath(source)
-    if segments.are_several(name):
-        return segments.listed(name)
-    return (not segments.is_there(name) and segments.series_names(name)) or [name]
+    if listing.are_several(name):
+        return listing.listed(name)
+    return (not listing.is_there(name) and listing.series_names(name)) or [name]
 
 
 def _of_several(sources: Iterable[Source]) -> Iterator[Trace]:
@@ -93,7 +95,7 @@ def _of_several(sources: Iterable[Source]) -> Iterator[Trace]:
 def _readable(paths: list[str], others: int = 0) -> Iterator[Trace]:
     opened, problem = 0, None
     recordings: set[str] = set()
-    for names in segments.by_series(paths):
+    for names in listing.by_series(paths):
         try:
             traces = open_files(names)
         except (IrqtraceError, OSError) as error:

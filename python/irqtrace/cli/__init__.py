@@ -17,6 +17,7 @@ from irqtrace.files import is_panic
 from . import (
     compare,
     doctor,
+    dump,
     imbalance,
     interference,
     jitter,
@@ -41,6 +42,7 @@ VERBS = (
     record,
     repair,
     verify,
+    dump,
     snapshot,
     lines,
     report,

@@ -1,0 +1,84 @@
+"""Which trace files a name stands for: one file, those of a folder or a pattern, or the segments of a recording."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from . import unfinished
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["are_several", "by_series", "is_there", "listed", "segment_name", "series_name", "series_names", "shown"]
+
+PARTIAL = unfinished.SUFFIXES[0]
+NUMBERED = re.compile(r"(?P<stem>.*)-(?P<number>\d{6,})(?P<suffix>\.[^./]*)?", re.DOTALL)
+SHOWN = 3
+
+
+def is_there(name: str) -> bool:
+    """Whether there is a file of this name, or one that is to have it."""
+    return os.path.exists(name) or unfinished.is_there(name)  # noqa: PTH110 - names of any kind
+
+
+def are_several(name: str) -> bool:
+    """Whether a path is no file's and no recording's: a folder, or a pattern."""
+    if os.path.isdir(name):  # noqa: PTH112 - names of any kind
+        return True
+    return glob.has_magic(name) and not is_there(name) and not series_names(name)
+
+
+def listed(name: str) -> list[str]:
+    """The trace files in a folder or of a pattern, by name; also those that are to come to be there.
+
+    Raises:
+        FileNotFoundError: if there are none.
+    """
+    pattern, missing = name, "no file matches this pattern"
+    if os.path.isdir(name):  # noqa: PTH112 - names of any kind
+        pattern, missing = f"{glob.escape(name).rstrip('/')}/*.parquet", "the folder holds no trace files (*.parquet)"
+    names = _matching(pattern)
+    if not names:
+        raise FileNotFoundError(f"{name}: {missing}")
+    return names
+
+
+def series_names(name: str) -> list[str]:
+    """The files of the segments of a recording that was given this name, those without their end among them."""
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - names of any kind
+    names = _matching(f"{glob.escape(stem)}-[0-9]*{glob.escape(suffix)}")
+    return [found for found in names if series_name(found) == name]
+
+
+def series_name(name: str) -> str:
+    """The name of the recording that a file is named as a segment of; else its own."""
+    match = NUMBERED.fullmatch(name)
+    return match["stem"] + (match["suffix"] or "") if match else name
+
+
+def segment_name(name: str, number: int) -> str:
+    """The name that a segment has beside one of another number; nothing if that is not named as one."""
+    match = NUMBERED.fullmatch(name)
+    return f"{match['stem']}-{number:06}{match['suffix'] or ''}" if match else ""
+
+
+def by_series(names: Iterable[str]) -> list[list[str]]:
+    """Names of files, those together that are named as the segments of one recording: these first."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        by_name[series_name(name)].append(name)
+    return sorted(by_name.values(), key=lambda of_one: len(of_one) == 1)
+
+
+def shown(names: list[str]) -> str:
+    """The first few of some names."""
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+
+
+def _matching(pattern: str) -> list[str]:
+    found = (name for end in ("", PARTIAL) for name in glob.glob(pattern + end, recursive=True))  # noqa: PTH207 - a pattern may be absolute
+    return sorted({name.removesuffix(PARTIAL) for name in found})
