@@ -11,9 +11,10 @@ from .files import utf8_path
 from .trace import Trace, open_trace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-__all__ = ["dump"]
+__all__ = ["dump", "dump_opened"]
 
 TRIES = 10
 """How often it is begun anew, since a recorder that keeps only the last of it drops segments meanwhile."""
@@ -38,11 +39,23 @@ def dump(recording: str | Path, path: str | Path, *, last: Duration | None = Non
 
     >>> irqtrace.dump("traces/", "before-the-crash.parquet", last="10min")  # doctest: +SKIP
     """
+    return dump_opened(lambda: open_trace(recording), path, [recording], last=last, overwrite=overwrite)
+
+
+def dump_opened(
+    opened: Callable[[], Trace],
+    path: str | Path,
+    names: Sequence[str | Path] = (),
+    *,
+    last: Duration | None = None,
+    overwrite: bool = False,
+) -> Trace:
+    """The same of what ``opened`` opens, again and again if need be. ``names`` are not to be written to either."""
     last_ns = None if last is None else positive_ns(last, "last")
     for left in reversed(range(TRIES)):
-        trace = open_trace(recording)
+        trace = opened()
         sources = [os.path.realpath(file) for file in trace._paths]  # noqa: SLF001 - what it is read from may go
-        if os.path.realpath(path) in (*sources, os.path.realpath(recording)):
+        if os.path.realpath(path) in (*sources, *map(os.path.realpath, names)):
             raise ValueError(f"{utf8_path(path)}: is a part of what is to be dumped; choose another name")
         try:
             part = trace if last_ns is None or last_ns >= trace.info.duration_ns else trace.slice(f"-{last_ns}ns")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from .durations import Duration, positive_ns
@@ -94,7 +93,7 @@ def record(
         overwrite=overwrite,
         stop_at_memory_limit=path is None,
     )
-    run(core, path, progress=progress)
+    run(core, progress=progress)
     return memory_trace(core.trace()) if path is None else written(core)
 
 
@@ -105,7 +104,6 @@ def written(core: _core.Sampler) -> Trace:
 
 def run(
     core: _core.Sampler,
-    path: str | Path | None,
     *,
     progress: Callable[[_core.Progress], None] | None = None,
     started: Callable[[], None] = lambda: None,

@@ -23,7 +23,7 @@ _UNIT_BYTES = {
 _SIZE = re.compile(rf"(\d+(?:\.\d+)?) ?({'|'.join(_UNIT_BYTES)})")
 
 _KEPT_IN = 10
-"""A recording of which only the last is kept is so many segments: at most so much more than asked for is on the disk."""
+"""A recording of which only the last is kept has so many segments: there is at most so much more on the disk."""
 
 
 @dataclass(frozen=True)

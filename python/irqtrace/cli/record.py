@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -11,12 +12,13 @@ from irqtrace.display.summary import print_summary
 from irqtrace.display.table import console
 from irqtrace.display.text import bytes_text, harmless
 from irqtrace.durations import positive_ns
-from irqtrace.recording import STEP_S
+from irqtrace.recording import STEP_S, written
 from irqtrace.recording import run as run_recording
+from irqtrace.rotation import Rotation
 from irqtrace.settings import Settings
-from irqtrace.trace import open_trace
 
 from .child import Child, NotStarted
+from .dumper import Dumper
 from .progress import progress_shown
 from .signals import on_signals
 
@@ -33,7 +35,8 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="record interrupts into a trace file",
         usage="irqtrace record [DURATION] [options] [-- COMMAND ...]",
         description="Records for a duration, while a command runs, or until Ctrl-C, and prints a summary. The file is "
-        "complete in each case. With a command, the exit status is the command's.",
+        "complete in each case. With a command, the exit status is the command's. At SIGUSR1 what there is, or as much "
+        "of it as --keep says, is written into a file of its own, and the recording goes on.",
     )
     parser.add_argument("duration", metavar="DURATION", nargs="?", help="how long, like 10s or 1m30s")
     parser.add_argument("--interval", metavar="DURATION", default="1ms", help="between samples (default: %(default)s)")
@@ -69,38 +72,54 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("no command after --")
     duration_ns = None if options.duration is None else positive_ns(options.duration, "DURATION")
     try:
-        status = _record(options, duration_ns, command)
+        status, core = _record(options, duration_ns, command)
     except NotStarted as error:
         print(f"irqtrace: {harmless(str(error))}", file=sys.stderr)
         return error.status
     if not options.quiet:
         # What the command prints is its own; a summary in the middle of it would spoil it.
         screen = console(sys.stderr if command else sys.stdout)
-        trace = open_trace(options.output)
-        print_summary(screen, trace)
+        print_summary(screen, written(core))
         screen.print()
-        screen.print(f"{harmless(options.output)}: {bytes_text(Path(options.output).stat().st_size)}", soft_wrap=True)
+        screen.print(_what_was_written(core.files(), options.output), soft_wrap=True)
     return status
 
 
-def _record(options: argparse.Namespace, duration_ns: int | None, command: list[str] | None) -> int:
-    child, stop = Child(command) if command else None, threading.Event()
+def _what_was_written(files: list[str], asked_for: str) -> str:
+    size = bytes_text(sum(Path(file).stat().st_size for file in files))
+    if len(files) == 1:
+        # As it was asked for, unless it is a segment.
+        name = asked_for if os.path.realpath(asked_for) == os.path.realpath(files[0]) else files[0]
+        return f"{harmless(name)}: {size}"
+    return f"{harmless(files[0])} to {harmless(files[-1])}: {len(files)} segments, {size}"
+
+
+def _record(
+    options: argparse.Namespace, duration_ns: int | None, command: list[str] | None
+) -> tuple[int, _core.Sampler]:
+    child, stop, asked = Child(command) if command else None, threading.Event(), threading.Event()
     # From before there is a file: a signal at any time ends a recording, and leaves nothing incomplete behind.
-    with on_signals(child.pass_on if child else lambda _: stop.set()):
+    with on_signals(child.pass_on if child else lambda _: stop.set(), asked.set):
         core = _settings(options).sampler(
-            duration_ns=duration_ns, path=options.output, flush=options.flush, overwrite=options.force
+            duration_ns=duration_ns,
+            path=options.output,
+            flush=options.flush,
+            rotation=Rotation.checked(options.rotate, options.keep),
+            overwrite=options.force,
         )
+        dumper = Dumper(core, options.output, options.keep, asked, quiet=options.quiet)
         if child is not None:
-            return _record_beside(child, core, options.output)
+            return _record_beside(child, core, dumper), core
         with progress_shown(duration_ns, quiet=options.quiet) as show:
-            run_recording(core, options.output, progress=show, over=lambda: stop.is_set() or core.wait(STEP_S))
-        return 0
+            run_recording(core, progress=show, over=lambda: dumper.look() or stop.is_set() or core.wait(STEP_S))
+        return 0, core
 
 
-def _record_beside(child: Child, core: _core.Sampler, path: str) -> int:
+def _record_beside(child: Child, core: _core.Sampler, dumper: Dumper) -> int:
     try:
         # The end of the command ends the recording at once; the sampler's own end can wait.
-        run_recording(core, path, started=child.start, over=lambda: child.ended(STEP_S) or core.wait(0))
+        over = lambda: dumper.look() or child.ended(STEP_S) or core.wait(0)  # noqa: E731 - a step of the loop below
+        run_recording(core, started=child.start, over=over)
     except BaseException as error:
         if child.started:
             error.add_note(f"the command ended with status {child.wait()}")

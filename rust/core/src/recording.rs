@@ -287,10 +287,10 @@ impl Recording {
         state.ended && !state.store.as_ref().is_some_and(Store::has_reads)
     }
 
-    /// The files that it wrote, once it has ended: one, or segments as far as they are kept.
+    /// The files that it writes: one, or segments as far as they are kept, of which the last is under way until the end.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
-        lock(&self.shared.state).store.as_ref().map_or(Vec::new(), |store| store.files().to_vec())
+        lock(&self.shared.state).store.as_ref().map_or(Vec::new(), Store::files)
     }
 
     /// All rows up to now that were not taken as batches.

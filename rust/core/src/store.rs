@@ -198,10 +198,10 @@ impl Store {
         Ok(())
     }
 
-    /// The files that were written, once they are complete: one, or segments as far as they are kept.
+    /// The files of the rows: one, or segments as far as they are kept, of which the last may be under way.
     #[must_use]
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.file.as_ref().map_or_else(|| self.files.clone(), Recorder::files)
     }
 
     /// Gives the file up; nothing of it remains.

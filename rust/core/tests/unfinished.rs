@@ -7,22 +7,12 @@ mod traces;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
 
-use irqtrace_core::engine::{Engine, TextEngine};
-use irqtrace_core::parse::TextKind;
-use irqtrace_core::plan::Wanted;
-use irqtrace_core::recording::{Recording, Setup};
-use irqtrace_core::select::Selection;
-use irqtrace_core::source::{ReadError, TextSource};
-use irqtrace_core::{
-    Clock, EngineName, HostFacts, IrqtraceError, Kind, META_KEY, ManualClock, Meta, Settings, TraceWriter, Unfinished,
-    WarningType, Window, repair,
-};
+use irqtrace_core::engine::Engine;
+use irqtrace_core::source::TextSource;
+use irqtrace_core::{IrqtraceError, Meta, TraceWriter, Unfinished, WarningType, repair};
 use machine::{Machine, change};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use scripted::{OnRead, beside, complete, names, place};
 use tempfile::TempDir;

@@ -21,8 +21,8 @@ mod _core {
     use crate::counts::Counts;
     #[pymodule_export]
     use crate::functions::{
-        ReadCost, add_up_warnings, can_dma_latency, can_fifo, can_lock_memory, host_facts, read_costs, replay, snapshot,
-        write_trace,
+        ReadCost, add_up_warnings, can_dma_latency, can_fifo, can_lock_memory, host_facts, read_costs, replay,
+        snapshot, write_trace,
     };
     #[pymodule_export]
     use crate::sampler::{Progress, Sampler};

@@ -147,8 +147,8 @@ impl Sampler {
         Counts::new(py.detach(|| Outcome::Ok(self.0.counts()?))?)
     }
 
-    fn files(&self, py: Python<'_>) -> Vec<std::path::PathBuf> {
-        py.detach(|| self.0.files())
+    fn files(&self, py: Python<'_>) -> Vec<std::ffi::OsString> {
+        py.detach(|| self.0.files()).into_iter().map(Into::into).collect()
     }
 
     fn progress(&self, py: Python<'_>) -> Progress {

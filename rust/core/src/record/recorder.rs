@@ -181,6 +181,12 @@ impl Recorder {
         Ok(parts.complete.into_iter().map(|segment| segment.path).collect())
     }
 
+    /// The segments that are complete, as far as they are kept, and the file under way.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let complete = self.parts.iter().flat_map(|parts| &parts.complete).map(|segment| segment.path.clone());
+        complete.chain([self.writer.given().to_owned()]).collect()
+    }
+
     /// Gives the file under way up.
     pub(crate) fn abandon(self) {
         self.writer.abandon();

@@ -27,8 +27,11 @@ impl Series {
         };
         let mut before = stem.to_owned();
         before.push("-");
-        let mut after = OsString::from(".");
-        after.push(path.extension().unwrap_or(OsStr::new("parquet")));
+        let mut after = OsString::new();
+        if let Some(extension) = path.extension() {
+            after.push(".");
+            after.push(extension);
+        }
         Ok(Self { folder: folder.to_owned(), before, after })
     }
 
@@ -100,8 +103,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_an_ending_has_that_of_parquet() {
+    fn a_name_without_an_ending_has_none_in_its_segments() {
         let series = Series::of(Path::new("/nowhere/t")).unwrap();
-        assert_eq!(series.path(1), Path::new("/nowhere/t-000001.parquet"));
+        assert_eq!(series.path(1), Path::new("/nowhere/t-000001"));
     }
 }

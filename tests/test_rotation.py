@@ -1,0 +1,142 @@
+"""A recording goes on in another file when it was asked to, and is one recording all the same."""
+
+from __future__ import annotations
+
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+import irqtrace
+from irqtrace import _core, open_trace
+from irqtrace.cli import main
+from irqtrace.rotation import Rotation
+from killed import recorder, until
+from test_trace import assert_same_trace, conserved
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+live = pytest.mark.skipif(not _core.LIVE, reason="this build cannot sample")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@live
+def test_a_recording_in_segments_is_one_trace(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    trace = irqtrace.record("600ms", rotate="200ms", path=path)
+    assert names(tmp_path)[:2] == ["t-000001.parquet", "t-000002.parquet"]
+    assert conserved(trace)
+    assert {warning.type for warning in trace.warnings} <= {"missed_samples", "long_reads", "clock_step"}
+    for name in (path, tmp_path):
+        assert_same_trace(open_trace(name), trace)
+    # Each is a trace by itself, and any tool reads all of them as one table.
+    parts = [open_trace(tmp_path / name) for name in names(tmp_path)]
+    assert all(conserved(part) for part in parts)
+    total = pl.scan_parquet(tmp_path / "*.parquet").select(pl.col("delta").sum()).collect().item()
+    assert total == trace.deltas["delta"].sum()
+
+
+@live
+def test_of_a_flight_recorder_the_last_is_kept(tmp_path: Path) -> None:
+    trace = irqtrace.record("900ms", keep="300ms", path=tmp_path / "t.parquet")
+    assert "t-000001.parquet" not in names(tmp_path)
+    assert trace.info.duration_ns >= 300_000_000
+    assert conserved(trace)
+    assert all(warning.type != "missing_segments" for warning in trace.warnings)
+
+
+@live
+def test_a_recorder_that_is_asked_for_a_dump_writes_the_last_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    process = recorder(path, "--keep", "500ms", "--flush", "10ms")
+    try:
+        until(lambda: len(list(tmp_path.glob("t-*.parquet"))) > 2, process)
+        for count in (1, 2):
+            process.send_signal(signal.SIGUSR1)
+            until(lambda wanted=count: len(list(tmp_path.glob("t-dumps/2*.parquet"))) == wanted, process)  # type: ignore[misc]
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, said) == (0, "")
+    whole = open_trace(path)
+    first, second = sorted(tmp_path.glob("t-dumps/*"))
+    for dump in map(open_trace, (first, second)):
+        assert conserved(dump)
+        assert dump.info.duration_ns <= 500_000_000 + dump.info.interval_ns
+        assert dump._meta["recording"] == whole._meta["recording"]
+    assert open_trace(first).info.end_ns <= open_trace(second).info.end_ns <= whole.info.end_ns
+
+
+@live
+def test_a_dump_that_cannot_be_written_is_told_and_the_recording_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    (tmp_path / "t-dumps").write_text("in the way")
+    process = recorder(path)
+    try:
+        until((tmp_path / "t.parquet.journal").exists, process)
+        process.send_signal(signal.SIGUSR1)
+        assert process.stderr is not None
+        assert "irqtrace: no dump: " in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert conserved(open_trace(path))
+
+
+@live
+def test_the_command_tells_which_segments_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.parquet"
+    assert main(["record", "500ms", "--rotate", "200ms", "-o", str(path)]) == 0
+    last = names(tmp_path)[-1]
+    said = capsys.readouterr().out.replace("\n", "")
+    assert f"{tmp_path}/t-000001.parquet to {tmp_path}/{last}: {len(names(tmp_path))} segments, " in said
+
+
+@pytest.mark.parametrize(
+    ("rotate", "keep", "expected"),
+    [
+        (None, None, Rotation()),
+        ("1h", None, Rotation(every_ns=3_600 * 10**9)),
+        (timedelta(minutes=1), None, Rotation(every_ns=60 * 10**9)),
+        ("500MB", None, Rotation(bytes=500_000_000)),
+        ("1.5GiB", None, Rotation(bytes=3 << 29)),
+        ("1h,500MB", None, Rotation(every_ns=3_600 * 10**9, bytes=500_000_000)),
+        (None, "10min", Rotation(every_ns=60 * 10**9, keep_ns=600 * 10**9)),
+        ("100MB", "1d", Rotation(bytes=100_000_000, keep_ns=86_400 * 10**9)),
+    ],
+)
+def test_when_a_segment_ends_is_a_time_or_a_size(rotate: Any, keep: str | None, expected: Rotation) -> None:  # noqa: ANN401
+    assert Rotation.checked(rotate, keep) == expected
+
+
+@pytest.mark.parametrize(
+    ("rotate", "keep", "says"),
+    [
+        ("500", None, 'rotate .500. is no duration; .*; or a size, like "500MB"'),
+        ("0MB", None, "is no size of a file"),
+        ("1h;2h", None, "is no duration"),
+        ("-1h", None, "is not longer than zero"),
+        (None, "0s", "keep .* is not longer than zero"),
+        (5, None, "has no unit"),
+    ],
+)
+def test_what_is_neither_is_refused(rotate: Any, keep: str | None, says: str) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=says):
+        Rotation.checked(rotate, keep)
+
+
+@live
+def test_a_recording_in_memory_has_no_segments() -> None:
+    with pytest.raises(ValueError, match="give a path"):
+        irqtrace.record("1s", keep="100ms")
