@@ -40,11 +40,11 @@ def opened(path: Path, match: str) -> Trace:
         return irqtrace.open_trace(path)
 
 
-def kill_and_open(path: Path, chance: random.Random, flush_ms: int) -> float:
+def kill_and_open(path: Path, chance: random.Random, flush_ms: int, *options: str) -> float:
     """Kills a recorder at some moment after its first flush: how many seconds before it the last read is."""
-    process = recorder(path, "--flush", f"{flush_ms}ms")
+    process = recorder(path, "--flush", f"{flush_ms}ms", *options)
     try:
-        until(path.with_name(path.name + ".journal").exists, process)
+        until(lambda: any(path.parent.glob(f"{path.stem}*.journal")), process)
         time.sleep(chance.random() * 0.3)
     finally:
         process.kill()

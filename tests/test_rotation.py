@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import irqtrace
 from irqtrace import _core, open_trace
 from irqtrace.cli import main
 from irqtrace.rotation import Rotation
-from killed import recorder, until
+from killed import kill_and_open, recorder, until
 from test_trace import assert_same_trace, conserved
 
 if TYPE_CHECKING:
@@ -92,6 +93,16 @@ def test_a_dump_that_cannot_be_written_is_told_and_the_recording_goes_on(tmp_pat
         process.wait()
     assert process.returncode == 0
     assert conserved(open_trace(path))
+
+
+@live
+def test_a_recorder_in_segments_that_is_killed_loses_a_flush_and_a_block_at_most(tmp_path: Path) -> None:
+    chance = random.Random(3)  # noqa: S311 - only moments are chosen
+    for kill in range(6):
+        folder = tmp_path / str(kill)
+        folder.mkdir()
+        # Segments that end while it is killed, and what a disk takes to have them.
+        assert kill_and_open(folder / "t.parquet", chance, 50, "--rotate", "100ms") < 0.05 + 0.1 + 0.2
 
 
 @live
