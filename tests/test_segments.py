@@ -435,3 +435,18 @@ def test_many_segments_are_one_trace(tmp_path: Path) -> None:
     assert len(cuts) > 150
     save(tmp_path / "s", rotated(machine, cuts))
     assert_is(open_trace(tmp_path / "s"), in_memory(machine.made))
+
+
+def test_damaged_rows_of_a_segment_are_an_error_that_names_it(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    for path in paths:
+        table = pq.read_table(path)
+        irqtrace.files.write(table, table.schema.metadata[b"irqtrace"].decode(), path, overwrite=True)
+    frame = open_trace(tmp_path).frame()
+    data = bytearray(paths[1].read_bytes())
+    data[200] ^= 1
+    paths[1].write_bytes(data)
+    trace = open_trace(tmp_path)
+    for read in (trace.frame, lambda: trace.deltas, lambda: trace.slice("10ms"), lambda: irqtrace.rates(tmp_path)):
+        with pytest.raises(TraceFormatError, match=r"t-000002\.parquet: damaged"):
+            read()
