@@ -71,12 +71,14 @@ def rotated(
     return segments
 
 
-def save(folder: Path, segments: Sequence[tuple[dict[str, Any], MadeTrace]], name: str = "t") -> list[Path]:
-    """Writes the files, and returns their paths."""
+def save(
+    folder: Path, segments: Sequence[tuple[dict[str, Any], MadeTrace]], name: str = "t", behind: int = 0
+) -> list[Path]:
+    """Writes the files, and returns their paths. Their numbers go on behind so many."""
     folder.mkdir(exist_ok=True)
     paths = []
     for meta, made in segments:
-        path = folder / f"{name}-{meta['segment']:06}.parquet"
+        path = folder / f"{name}-{behind + meta['segment']:06}.parquet"
         table = made.table().replace_schema_metadata({"irqtrace": json.dumps(meta)})
         pq.write_table(table, path, row_group_size=50)
         paths.append(path)

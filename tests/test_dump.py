@@ -62,8 +62,8 @@ def test_segments_that_are_dropped_meanwhile_are_not_in_it(
 ) -> None:
     dropped: list[Path] = []
 
-    def opened(recording: Path) -> Trace:
-        trace = open_trace(recording)
+    def opened(recording: Path, *, newest: bool = False) -> Trace:
+        trace = open_trace(recording, newest=newest)
         if recording == segments[0].parent and not dropped:
             dropped.append(segments[0])
             segments[0].unlink()

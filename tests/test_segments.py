@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import warnings
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,10 @@ from polars.testing import assert_frame_equal
 
 import irqtrace
 from hotplug import Recorded, changing_machine
-from irqtrace import Cost, IrqtraceWarning, TraceFormatError, open_trace, unfinished
+from irqtrace import Cost, IrqtraceWarning, TraceFormatError, _core, listing, open_trace, unfinished
 from irqtrace.analyses import imbalance, jitter, rates
 from irqtrace.analyses.state import merge
+from killed import recorder, until
 from made import T0_NS, in_memory, small_trace
 from rotated import anew, rotated, save
 from test_trace import conserved
@@ -153,10 +155,10 @@ def test_a_folder_with_one_trace_is_that_trace(tmp_path: Path) -> None:
 def test_opening_segments_reads_no_rows(tmp_path: Path) -> None:
     _, paths = in_segments(tmp_path / "s", 4)
     trace = open_trace(tmp_path / "s")
-    lines, warnings, marks = trace.lines, trace.warnings, trace.marks
+    lines, told, marks = trace.lines, trace.warnings, trace.marks
     for path in paths:
         path.unlink()
-    assert (len(lines) > 0, warnings, marks) == (True, (), ())
+    assert (len(lines) > 0, told, marks) == (True, (), ())
     with pytest.raises(FileNotFoundError):
         trace.frame()
 
@@ -265,12 +267,43 @@ def test_an_empty_folder_is_none(tmp_path: Path) -> None:
 def test_several_recordings_in_a_folder_are_told_apart(tmp_path: Path) -> None:
     small(tmp_path, name="a")
     small(tmp_path, name="b", cuts=(9,))
-    with pytest.raises(
-        TraceFormatError, match=r"a\.parquet \(segments 1 to 3, from 2023.* to .*b\.parquet \(segments 1 to 2"
-    ):
+    both = r"a-000001\.parquet to .*a-000003\.parquet \(of testhost, from 2023.*; .*b-000001\.parquet to .*b-000002"
+    with pytest.raises(TraceFormatError, match=both):
         open_trace(tmp_path)
     assert len(open_trace(tmp_path / "a.parquet").samples) == len(open_trace(tmp_path / "b-*.parquet").samples)
     assert len(irqtrace.report([tmp_path / "a.parquet"]).traces) == 1
+
+
+def test_a_recorder_that_is_started_again_begins_another_recording_behind_the_first(tmp_path: Path) -> None:
+    small(tmp_path)
+    again = rotated(changing_machine(4, SAMPLES), cut_at_random(changing_machine(4, SAMPLES), 4, 2), recording="r2")
+    for meta, _ in again:
+        meta["t0_ns"] += 10**9
+    paths = save(tmp_path, again, behind=3)
+    for name in ("", "t.parquet"):
+        with pytest.raises(
+            TraceFormatError, match=r"several recordings: .*t-000003\.parquet \(.*; .*t-000004\.parquet to"
+        ):
+            open_trace(tmp_path / name)
+        newest = open_trace(tmp_path / name, newest=True)
+        assert newest._meta["recording"] == "r2"
+        assert_frame_equal(newest.frame(), open_trace(tmp_path / "t-00000[4-6].parquet").frame())
+    assert len(irqtrace.report(tmp_path).traces) == 2
+    paths[1].write_text("")
+    with pytest.warns(IrqtraceWarning, match=r"number 2; .*t-000005\.parquet: no trace: empty"):
+        open_trace(tmp_path, newest=True)
+
+
+def test_a_segment_of_another_recording_among_the_others_is_named(tmp_path: Path) -> None:
+    small(tmp_path)
+    meta, made = rotated(steady(), [8, 15], recording="r2")[1]
+    meta["host"]["host"] = "other"
+    (path,) = save(tmp_path / "other", [(meta, made)])
+    path.rename(tmp_path / path.name)
+    with pytest.raises(
+        TraceFormatError, match=r"t-000002\.parquet: stands among .*t-000001\.parquet: its host is other"
+    ):
+        open_trace(tmp_path)
 
 
 def test_traces_in_a_folder_that_are_no_segments_are_named(tmp_path: Path) -> None:
@@ -285,10 +318,9 @@ def test_traces_in_a_folder_that_are_no_segments_are_named(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"recording": "r2"}, "is of another one: its recording is r2 and not r1"),
-        ({"host": {"host": "other"}}, "is of another one: its host is other and not testhost"),
-        ({"host": {"boot": "b00b"}}, "is of another one: its boot is b00b and not b007"),
-        ({"interval_ns": 5}, "is of another one: its interval in ns is 5 and not 1000000"),
+        ({"host": {"host": "other"}}, r"does not belong to .*t-000001\.parquet: its host is other and not testhost"),
+        ({"host": {"boot": "b00b"}}, "its boot is b00b and not b007"),
+        ({"interval_ns": 5}, "its interval in ns is 5 and not 1000000"),
         ({"segment": 2}, r"is segment 2 of its recording, and so is .*t-000002\.parquet"),
         ({"span": [14, 24]}, r"overlaps .*t-000002\.parquet: it begins with sample 14, and that goes up to 14"),
         ({"span": [16, 24]}, r"does not follow .*t-000002\.parquet: it begins with sample 16, and that ends with 14"),
@@ -442,7 +474,7 @@ def test_damaged_rows_of_a_segment_are_an_error_that_names_it(tmp_path: Path) ->
     for path in paths:
         table = pq.read_table(path)
         irqtrace.files.write(table, table.schema.metadata[b"irqtrace"].decode(), path, overwrite=True)
-    frame = open_trace(tmp_path).frame()
+    open_trace(tmp_path).frame()
     data = bytearray(paths[1].read_bytes())
     data[200] ^= 1
     paths[1].write_bytes(data)
@@ -450,3 +482,49 @@ def test_damaged_rows_of_a_segment_are_an_error_that_names_it(tmp_path: Path) ->
     for read in (trace.frame, lambda: trace.deltas, lambda: trace.slice("10ms"), lambda: irqtrace.rates(tmp_path)):
         with pytest.raises(TraceFormatError, match=r"t-000002\.parquet: damaged"):
             read()
+
+
+@pytest.mark.skipif(not _core.LIVE, reason="this build cannot sample")
+def test_what_a_recorder_writes_in_segments_is_one_trace(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    kinds = {"irq": "1ms", "arch": "1ms", "softirq": "30ms"}
+    recorded = irqtrace.record("1s", kinds=kinds, path=path, rotate="50ms")
+    assert len(list(tmp_path.iterdir())) >= 3
+    for trace in (recorded, open_trace(tmp_path), open_trace(path)):
+        assert conserved(trace)
+        assert [warning.type for warning in trace.warnings if warning.type == "missing_segments"] == []
+        samples = trace.samples
+        for group in trace._meta["groups"]:
+            assert len(samples.filter(kind=group["kind"])) == group["reads"]
+    frame = recorded.frame()
+    recorded.write(tmp_path / "whole")
+    assert_frame_equal(open_trace(tmp_path / "whole").frame(), frame)
+    assert_frame_equal(irqtrace.rates(tmp_path, "100ms"), irqtrace.rates(tmp_path / "whole", "100ms"))
+    (tmp_path / "t-000002.parquet").unlink()
+    with pytest.warns(IrqtraceWarning, match="number 2, from"):
+        assert conserved(open_trace(tmp_path))
+
+
+@pytest.mark.skipif(not _core.LIVE, reason="this build cannot sample")
+def test_segments_are_opened_and_dumped_while_their_recorder_begins_and_drops_others(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    folder.mkdir()
+    process = recorder(folder / "t.parquet", "--flush", "20ms", "--rotate", "40ms", "--keep", "120ms")
+    try:
+        until(lambda: any(listing.number_of(str(path)) > 4 for path in folder.glob("*.parquet")), process)
+        for number in range(10):
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                dumped = irqtrace.dump(folder, tmp_path / f"{number}.parquet", last="100ms" if number % 2 else None)
+            assert conserved(dumped)
+            assert dumped.info.duration_ns >= 80_000_000
+            assert not [warning for warning in told if "not there" in str(warning.message)]
+            assert process.poll() is None
+    finally:
+        process.kill()
+        process.communicate()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trace = open_trace(folder)
+    assert conserved(trace)
+    assert trace._meta["recording"] is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING
 
 from . import unfinished
@@ -14,7 +14,7 @@ from .errors import TraceFormatError
 from .files import scan_flat
 from .gaps import Gap, samples_after
 from .joining import Part, contradiction
-from .listing import is_there, segment_name, series_name, shown
+from .listing import is_empty, is_there, name_after, number_of, series_name, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from . import _core
     from .meta import Meta
 
-__all__ = ["ChangedError", "TraceFile", "check_one_recording", "gaps_between"]
+__all__ = ["ChangedError", "TraceFile", "by_recording", "gaps_between", "several"]
 
 
 class ChangedError(Exception):
@@ -65,31 +65,26 @@ class TraceFile:
         return max(self.meta["finals"]["sample"], default=-1) + 1
 
 
-def check_one_recording(name: str, opened: Sequence[TraceFile], segments: Sequence[TraceFile]) -> None:
-    """That all that was opened is of one recording.
-
-    Raises:
-        TraceFormatError: if it is not: it names what does not belong there, or the recordings.
-    """
-    first_of: dict[str, TraceFile] = {}
-    for file in segments:
-        first = first_of.setdefault(series_name(file.path), file)
-        if (differs := _difference(first.meta, file.meta)) is not None:
-            raise TraceFormatError(
-                f"{file.path}: has the name of a segment of the same recording as {first.path}, and is of another one: "
-                f"{differs}"
-            )
+def by_recording(opened: Sequence[TraceFile]) -> list[list[TraceFile]]:
+    """What was opened, those of one recording together, in the order of their names."""
     recordings: dict[str | None, list[TraceFile]] = defaultdict(list)
     for file in opened:
         recordings[file.meta["recording"]].append(file)
-    if len(recordings) > 1:
-        told = "; ".join(map(_told, recordings.values()))
-        raise TraceFormatError(
-            f"{name}: holds several recordings: {told}: open one of them by its name or by a pattern of its files"
-        )
-    for file in segments:
-        if (differs := _difference(segments[0].meta, file.meta)) is not None:
-            raise TraceFormatError(f"{file.path}: does not belong to {segments[0].path}: {differs}")
+    return list(recordings.values())
+
+
+def several(name: str, recordings: Sequence[Sequence[TraceFile]]) -> TraceFormatError:
+    """The error that says which recordings there are where one was wanted."""
+    for own, others in permutations(recordings, 2):
+        for file in others:
+            numbers = [number_of(one.path) for one in own if series_name(one.path) == series_name(file.path)]
+            if numbers and min(numbers) < number_of(file.path) < max(numbers):
+                differs = _difference(own[0].meta, file.meta)
+                return TraceFormatError(f"{file.path}: stands among the segments of {own[0].path}: {differs}")
+    told = "; ".join(map(_told, recordings))
+    return TraceFormatError(
+        f"{name}: holds several recordings: {told}: open one of them by its name or by a pattern of its files"
+    )
 
 
 def gaps_between(ordered: Sequence[TraceFile], problems: Mapping[str, Exception]) -> tuple[Gap | None, ...]:
@@ -101,6 +96,9 @@ def gaps_between(ordered: Sequence[TraceFile], problems: Mapping[str, Exception]
         TraceFormatError: if two of them do not go together.
         ChangedError: if a segment between them has come to be there.
     """
+    for file in ordered:
+        if (differs := _difference(ordered[0].meta, file.meta)) is not None:
+            raise TraceFormatError(f"{file.path}: does not belong to {ordered[0].path}: {differs}")
     return tuple(_gap(before, after, problems) for before, after in pairwise(ordered))
 
 
@@ -116,7 +114,7 @@ def _gap(before: TraceFile, after: TraceFile, problems: Mapping[str, Exception])
         )
     missing = range(before.number + 1, after.number)
     if missing:
-        return Gap(_missing(before.path, missing, problems), len(missing))
+        return Gap(_missing(before, missing, problems), len(missing))
     if begin > end and before.unfinished is not None:
         return Gap(f"the end of number {before.number}, {before.path}", 1)
     if begin > end and before.meta["span"] is not None:
@@ -128,24 +126,25 @@ def _gap(before: TraceFile, after: TraceFile, problems: Mapping[str, Exception])
     return None
 
 
-def _missing(beside: str, numbers: range, problems: Mapping[str, Exception]) -> str:
-    names = [segment_name(beside, number) for number in numbers]
+def _missing(before: TraceFile, numbers: range, problems: Mapping[str, Exception]) -> str:
+    # Numbers in names go on behind those of an earlier recording of this name.
+    names = [name_after(before.path, number - before.number) for number in numbers]
     for name in names:
-        if name and name not in problems and is_there(name):
+        if name and name not in problems and is_there(name) and not is_empty(name):
             raise ChangedError(name)
     what = f"number {numbers[0]}" if len(numbers) == 1 else f"numbers {numbers[0]} to {numbers[-1]}"
     return "; ".join([what, *(str(problems[name]) for name in names if name in problems)])
 
 
-def _told(of_one: list[TraceFile]) -> str:
+def _told(of_one: Sequence[TraceFile]) -> str:
     """A recording among others: its segments and when they are of, or its files."""
     segments = sorted((file for file in of_one if file.meta["segment"] is not None), key=lambda file: file.number)
     if not segments:
         return shown([file.path for file in of_one])
     first, last = segments[0], segments[-1]
-    numbers = f"segment {first.number}" if first is last else f"segments {first.number} to {last.number}"
+    paths = first.path if first is last else f"{first.path} to {last.path}"
     begin, end = (first.meta["t0_ns"] + at * first.meta["interval_ns"] for at in (first.begin, last.end))
-    return f"{series_name(first.path)} ({numbers}, from {when_text(begin)} to {when_text(end)} UTC)"
+    return f"{paths} (of {first.meta['host']['host']}, from {when_text(begin)} to {when_text(end)} UTC)"
 
 
 def _difference(one: Meta, other: Meta) -> str | None:

@@ -24,7 +24,8 @@ def dump(recording: str | Path, path: str | Path, *, last: Duration | None = Non
     """Writes a recording, or the last of it, into one trace file, and opens that. The recording stays as it is.
 
     Args:
-        recording: as for `open_trace`: a trace file, a recording that is under way or was cut off, one in segments.
+        recording: as for `open_trace`: a trace file, a recording that is under way or was cut off, one in segments;
+            of several in segments, as where a recorder was started again, the newest.
         path: the file to write. It appears under its name when it is complete.
         last: how much of it, like ``"10min"``, counted from its last read that is on the disk; None is all that there
             is. Only the segments that reach into that time are read.
@@ -39,7 +40,7 @@ def dump(recording: str | Path, path: str | Path, *, last: Duration | None = Non
 
     >>> irqtrace.dump("traces/", "before-the-crash.parquet", last="10min")  # doctest: +SKIP
     """
-    return dump_opened(lambda: open_trace(recording), path, [recording], last=last, overwrite=overwrite)
+    return dump_opened(lambda: open_trace(recording, newest=True), path, [recording], last=last, overwrite=overwrite)
 
 
 def dump_opened(

@@ -13,11 +13,25 @@ from . import unfinished
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["are_several", "by_series", "is_there", "listed", "segment_name", "series_name", "series_names", "shown"]
+__all__ = [
+    "are_several",
+    "by_series",
+    "is_empty",
+    "is_there",
+    "listed",
+    "name_after",
+    "number_of",
+    "series_name",
+    "series_names",
+    "shown",
+]
 
 PARTIAL = unfinished.SUFFIXES[0]
 NUMBERED = re.compile(r"(?P<stem>.*)-(?P<number>\d{6,})(?P<suffix>\.[^./]*)?", re.DOTALL)
 SHOWN = 3
+
+BEGIN_BYTES = 20
+"""So long is a file under way that has no row yet, see docs/format.md."""
 
 
 def is_there(name: str) -> bool:
@@ -30,6 +44,15 @@ def are_several(name: str) -> bool:
     if os.path.isdir(name):  # noqa: PTH112 - names of any kind
         return True
     return glob.has_magic(name) and not is_there(name) and not series_names(name)
+
+
+def is_empty(name: str) -> bool:
+    """Whether a recording of this name has just begun, or never came to its first flush: nothing of it is there."""
+    partial, journal = (name + suffix for suffix in unfinished.SUFFIXES)
+    try:
+        return os.path.getsize(partial) <= BEGIN_BYTES and not any(map(os.path.exists, (name, journal)))  # noqa: PTH202 - names of any kind
+    except OSError:
+        return False
 
 
 def listed(name: str) -> list[str]:
@@ -60,10 +83,16 @@ def series_name(name: str) -> str:
     return match["stem"] + (match["suffix"] or "") if match else name
 
 
-def segment_name(name: str, number: int) -> str:
-    """The name that a segment has beside one of another number; nothing if that is not named as one."""
+def name_after(name: str, further: int) -> str:
+    """The name of the segment that is so many further on; nothing if it is not named as one."""
     match = NUMBERED.fullmatch(name)
-    return f"{match['stem']}-{number:06}{match['suffix'] or ''}" if match else ""
+    return f"{match['stem']}-{int(match['number']) + further:06}{match['suffix'] or ''}" if match else ""
+
+
+def number_of(name: str) -> int:
+    """The number in the name of a segment; 0 if it has none."""
+    match = NUMBERED.fullmatch(name)
+    return int(match["number"]) if match else 0
 
 
 def by_series(names: Iterable[str]) -> list[list[str]]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from . import files, unfinished
-from .belonging import ChangedError, TraceFile, check_one_recording, gaps_between
+from .belonging import ChangedError, TraceFile, by_recording, gaps_between, several
 from .errors import IrqtraceError, TraceFormatError
 from .gaps import joined_across
 from .joining import MISSING
-from .listing import listed, series_name, series_names, shown
+from .listing import is_empty, listed, series_name, series_names, shown
 from .meta import parse_meta
 
 if TYPE_CHECKING:
@@ -71,18 +71,22 @@ class Series:
         return _assembled(self.parts[low : high + 1], self.gaps[low:high], anew=follows_gap)[0]
 
 
-def found(name: str) -> Series | str:
+def found(name: str, *, newest: bool = False) -> Series | str:
     """The segments in a folder or of a pattern; or the path of the file, if there is but one trace.
+
+    ``newest``: of several recordings that which began last is taken.
 
     Raises:
         FileNotFoundError: if there is none.
         TraceFormatError: if they are no segments of one recording, or do not go together; it says why.
     """
-    return _settled(name, lambda: _series_or_file(name, listed(name)))
+    return _settled(name, lambda: _series_or_file(name, listed(name), newest=newest))
 
 
-def of_name(name: str) -> Series | None:
+def of_name(name: str, *, newest: bool = False) -> Series | None:
     """The segments of a recording that was given this name; None if there are none.
+
+    ``newest``: of several recordings that which began last is taken.
 
     Raises:
         TraceFormatError: if they do not go together; it says why.
@@ -90,22 +94,28 @@ def of_name(name: str) -> Series | None:
 
     def look() -> Series | None:
         names = series_names(name)
-        return _series(name, *_opened(names)) if names else None
+        return _series(name, *_opened(names), newest=newest) if names else None
 
     return _settled(name, look)
 
 
-def of_files(names: Sequence[str]) -> Series | None:
-    """The recording whose segments these files are; None if they are none.
+def of_files(names: Sequence[str]) -> list[Series | str]:
+    """The recordings whose segments these files are; a file that is none stands for itself.
 
     Raises:
         FileNotFoundError: if one of them is gone.
         TraceFormatError: if they do not go together; it says why.
     """
     try:
-        return _series(series_name(names[0]), *_opened(names))
+        opened, problems = _opened(names)
+        recordings = [of_one for of_one in by_recording(opened) if any(file.meta["segment"] for file in of_one)]
+        if not recordings:
+            return list(names)
+        series = [_series(series_name(names[0]), of_one, problems) for of_one in recordings]
     except ChangedError as changed:
         raise FileNotFoundError(errno.ENOENT, "came or went while it was opened", str(changed)) from None
+    others = [file.path for file in opened if not any(file in of_one for of_one in recordings)]
+    return [*(one for one in series if one is not None), *others]
 
 
 def _settled(name: str, look: Callable[[], T]) -> T:
@@ -118,11 +128,11 @@ def _settled(name: str, look: Callable[[], T]) -> T:
     raise OSError(errno.EAGAIN, "its files come and go faster than they can be opened; try again", name)
 
 
-def _series_or_file(name: str, names: list[str]) -> Series | str:
+def _series_or_file(name: str, names: list[str], *, newest: bool) -> Series | str:
     if len(names) == 1:
         return names[0]
     opened, problems = _opened(names)
-    series = _series(name, opened, problems)
+    series = _series(name, opened, problems, newest=newest)
     if series is not None:
         return series
     if len(opened) == 1:
@@ -149,7 +159,8 @@ def _opened(names: Iterable[str]) -> tuple[list[TraceFile], dict[str, Exception]
         except FileNotFoundError:
             raise ChangedError(name) from None
         except (IrqtraceError, OSError, ValueError) as problem:
-            problems[name] = problem
+            if not is_empty(name):
+                problems[name] = problem
     return opened, problems
 
 
@@ -169,18 +180,23 @@ def _open(name: str) -> TraceFile:
         return TraceFile(name, parse_meta(recording.meta, name), recording)
 
 
-def _series(name: str, opened: Sequence[TraceFile], problems: Mapping[str, Exception]) -> Series | None:
+def _series(
+    name: str, opened: Sequence[TraceFile], problems: Mapping[str, Exception], *, newest: bool = False
+) -> Series | None:
     """The one recording whose segments are among these files; None if there are no segments.
 
     Raises:
         TraceFormatError: if there are several recordings, or segments do not go together.
         ChangedError: if a segment has come to be there.
     """
-    segments = [file for file in opened if file.meta["segment"] is not None]
-    if not segments:
+    recordings = by_recording(opened)
+    in_segments = [of_one for of_one in recordings if any(file.meta["segment"] for file in of_one)]
+    if not in_segments:
         return None
-    check_one_recording(name, opened, segments)
-    ordered = sorted(segments, key=lambda file: file.number)
+    if len(recordings) > 1 and not newest:
+        raise several(name, recordings)
+    files_ = max(in_segments, key=lambda of_one: of_one[0].meta["t0_ns"])
+    ordered = sorted((file for file in files_ if file.meta["segment"]), key=lambda file: file.number)
     gaps = gaps_between(ordered, problems)
     parts = tuple(file.part for file in ordered)
     whole, runs = _assembled(parts, gaps)

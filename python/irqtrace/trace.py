@@ -187,7 +187,7 @@ class Trace:
         return self._backing.path
 
 
-def open_trace(path: str | bytes | Path) -> Trace:
+def open_trace(path: str | bytes | Path, *, newest: bool = False) -> Trace:
     """Opens a trace file. Only its end is read; the rest when it is asked for.
 
     A recording that is still under way, or was cut off, is opened up to its last flush, with a warning; nothing is
@@ -199,6 +199,8 @@ def open_trace(path: str | bytes | Path) -> Trace:
     Args:
         path: a file that `record` or `Trace.write` made, or will make; for segments, the name that the recording was
             given, their folder, or a pattern of their names.
+        newest: whether of several recordings in segments the one that began last is taken, as where a recorder was
+            started again; else they are an error.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -207,7 +209,7 @@ def open_trace(path: str | bytes | Path) -> Trace:
     """
     name = os.fsdecode(path)
     if listing.are_several(name):
-        found = segments.found(name)
+        found = segments.found(name, newest=newest)
         if isinstance(found, segments.Series):
             return _of_segments(found)
         name = path = found
@@ -216,7 +218,7 @@ def open_trace(path: str | bytes | Path) -> Trace:
             meta = files.read_footer(path)
         except (FileNotFoundError, TraceFormatError) as problem:
             if isinstance(problem, FileNotFoundError) and not unfinished.is_there(name):
-                series = segments.of_name(name)
+                series = segments.of_name(name, newest=newest)
                 if series is not None:
                     return _of_segments(series)
             trace = _unfinished(name, problem)
@@ -229,10 +231,11 @@ def open_trace(path: str | bytes | Path) -> Trace:
     return flat_trace(table, meta, name)
 
 
-def open_files(names: Sequence[str]) -> list[Trace]:
-    """The traces of files named as the segments of one recording: one trace, or those of each if they are none."""
-    series = segments.of_files(names) if len(names) > 1 else None
-    return [open_trace(name) for name in names] if series is None else [_of_segments(series)]
+def open_files(names: Sequence[str | Path]) -> list[Trace]:
+    """The traces of files named as the segments of one recording, of which those that are are one trace."""
+    paths = [os.fsdecode(name) for name in names]
+    found = segments.of_files(paths) if len(paths) > 1 else paths
+    return [_of_segments(one) if isinstance(one, segments.Series) else open_trace(one) for one in found]
 
 
 def _of_segments(series: segments.Series) -> Trace:
