@@ -187,6 +187,7 @@ impl Recording {
             flush_every,
             memory_limit,
             stop_at_memory_limit,
+            looked: None,
         };
         *stage = Stage::Started(Some(spawn("irqtrace-collect", move || collecting.run())?));
         let given_up = Instant::now() + START_WITHIN;

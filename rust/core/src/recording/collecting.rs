@@ -24,6 +24,9 @@ pub(super) struct Collecting {
     pub(super) flush_every: Duration,
     pub(super) memory_limit: usize,
     pub(super) stop_at_memory_limit: bool,
+    /// What the clocks showed, and the newest sample then, as long as not all up to there has been taken in: a step is
+    /// not told of a sample that was read before it.
+    pub(super) looked: Option<(i64, ClockAnchor)>,
 }
 
 impl Collecting {
@@ -75,11 +78,22 @@ impl Collecting {
     }
 
     /// Looks at the clocks, and brings what came to the disk.
-    fn flush(&self) {
-        let now = self.shared.clock.anchor();
+    fn flush(&mut self) {
+        let Shared { clock, control, .. } = &*self.shared;
+        let look = || {
+            let now = clock.anchor();
+            (control.sample.load(Ordering::Acquire), now)
+        };
+        let (sample, now) = *self.looked.get_or_insert_with(look);
         let mut state = lock(&self.shared.state);
         let State { store: Some(store), error: None, .. } = &mut *state else { return };
-        let flushed = store.remark(Remark::Clocks(now)).and_then(|()| store.flush());
+        let told = if store.ledger().newest_sample() >= sample {
+            self.looked = None;
+            store.remark(Remark::Clocks(now))
+        } else {
+            Ok(())
+        };
+        let flushed = told.and_then(|()| store.flush());
         drop(state);
         // A disk may take its time: whoever asks something of the recording need not wait for it.
         let synced = flushed.and_then(|flushed| flushed.map_or(Ok(()), Flushed::sync));
