@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["kill_and_open", "opened", "recorder", "until"]
+__all__ = ["end_at_any_moment", "kill_and_open", "opened", "recorder", "until"]
 
 
 def recorder(path: Path, *options: str) -> subprocess.Popen[str]:
@@ -60,3 +60,24 @@ def kill_and_open(path: Path, chance: random.Random, flush_ms: int, *options: st
     # Those missed after the last read are counted as well.
     assert read + missed >= len(trace.info.groups) * trace.info.duration_ns // trace.info.interval_ns
     return (killed_ns - trace.info.end_ns) / 1e9
+
+
+def end_at_any_moment(folder: Path, number: int, chance: random.Random) -> int:
+    """Asks a recorder to end at some moment from its process's begin on, and says how it did."""
+    path = folder / "t.parquet"
+    process = recorder(path, "--flush", "20ms")
+    time.sleep(chance.random() * 1.5)
+    process.send_signal(number)
+    _, said = process.communicate()
+    # Before it listens, a signal does what it does to any program, and Python's own Ctrl-C may come with a traceback.
+    if process.returncode in {-number, 130}:
+        assert not [entry for entry in folder.iterdir() if entry.name != "t.parquet"]
+    else:
+        assert (process.returncode, said) == (0, "")
+    if path.exists():
+        trace = irqtrace.open_trace(path)
+        assert conserved(trace)
+        assert len(trace.samples) > 0
+    for entry in folder.iterdir():
+        entry.unlink()
+    return process.returncode

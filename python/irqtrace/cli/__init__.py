@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
+import stat
 import sys
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from irqtrace._core import __version__
@@ -56,13 +59,14 @@ VERBS = (
     doctor,
 )
 
-USAGE, FAILURE, BROKEN_PIPE = 2, 1, 141
+USAGE, FAILURE, HUNG_UP, BROKEN_PIPE = 2, 1, 129, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status.
 
-    0 is success, 2 a request that makes no sense, 1 any other failure. With IRQTRACE_DEBUG set, errors come with their
+    0 is success, 2 a request that makes no sense, 1 any other failure. Where nobody is left to read what is printed, it is
+    that of the signal which says so: 141 for a pipe, 129 for a terminal. With IRQTRACE_DEBUG set, errors come with their
     traceback.
     """
     _replace_closed_streams()
@@ -90,12 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has enough. What Python still holds for it must not fail at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has enough.
+        _print_no_more()
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return 130
     except BaseException as error:
+        if _is_of_a_closed_terminal(error):
+            _print_no_more()
+            return HUNG_UP
         if not isinstance(error, Exception) and not is_panic(error):
             raise
         if os.environ.get("IRQTRACE_DEBUG"):
@@ -112,6 +119,28 @@ def _replace_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - open to the end
+
+
+def _print_no_more() -> None:
+    """What Python still holds for our output must not fail at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+        with suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _is_of_a_closed_terminal(error: BaseException) -> bool:
+    """Whether it comes from printing on a terminal that is not there any more."""
+    if not isinstance(error, OSError) or error.errno != errno.EIO or error.filename is not None:
+        return False
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
+                return True
+    return False
 
 
 def _before_dashes(arguments: list[str]) -> tuple[list[str], list[str] | None]:
