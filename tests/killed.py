@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import time
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["end_at_any_moment", "kill_and_open", "opened", "recorder", "until"]
+__all__ = ["end_at_any_moment", "fill_and_open", "kill_and_open", "opened", "recorder", "until"]
 
 
 def recorder(path: Path, *options: str) -> subprocess.Popen[str]:
@@ -81,3 +83,19 @@ def end_at_any_moment(folder: Path, number: int, chance: random.Random) -> int:
     for entry in folder.iterdir():
         entry.unlink()
     return process.returncode
+
+
+def fill_and_open(path: Path) -> int:
+    """Records until the disk is full, and says how many samples are kept."""
+    process = recorder(path, "--interval", "100us", "--flush", "20ms")
+    _, said = process.communicate()
+    assert process.returncode == 1
+    full = f"irqtrace: {path}: {os.strerror(errno.ENOSPC).lower()}"
+    if said == f"{full}\n":
+        # Before the first flush: nothing is there, and nothing in the way.
+        assert list(path.parent.iterdir()) == []
+        return 0
+    assert said == f"{full}; what was flushed until then is in {path}.partial\n"
+    trace = opened(path, "cut off")
+    assert conserved(trace)
+    return len(trace.samples)

@@ -102,7 +102,8 @@ impl TraceWriter {
         let tag = under_way.tag();
         let mut this = Self::new(file, target, UntilThen::UnderWay(under_way), None)?;
         let begun = this.writer.write_all(&tag).and_then(|()| this.writer.sync());
-        begun.map_err(|error| this.target.fail(error))?;
+        // On the disk before its journal, which is of no use without it: after a crash the one would be there alone.
+        begun.and_then(|()| this.writer.inner().sync_all()).map_err(|error| this.target.fail(error))?;
         Ok(this)
     }
 
