@@ -147,8 +147,10 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// Where a privilege that was asked for is refused, no thread can be had, or it was started before.
+    /// Where a privilege that was asked for is refused, no thread can be had, or it was started before, and in a process
+    /// that was forked.
     pub fn start(&self) -> Result<(), IrqtraceError> {
+        self.in_its_process()?;
         let mut stage = lock(&self.stage);
         let Stage::Ready(ready) = std::mem::replace(&mut *stage, Stage::Started(None)) else {
             return Err(ConfigError("a sampler starts once; make another".into()).into());
@@ -239,7 +241,8 @@ impl Recording {
         let _ = self.stop();
     }
 
-    /// A forked child has the memory of a sampler and none of its threads.
+    /// A forked child has the memory of a sampler and none of its threads: a lock that one of them held stays locked, so
+    /// none is taken there.
     fn in_its_process(&self) -> Result<(), ConfigError> {
         if self.shared.process == std::process::id() {
             return Ok(());
@@ -247,9 +250,13 @@ impl Recording {
         Err(ConfigError("this sampler belongs to the process that this one was forked from; make another".into()))
     }
 
-    /// Waits until the recording has ended by itself, or until the time is over: whether it has ended.
+    /// Waits until the recording has ended by itself, or until the time is over: whether it has ended. Nothing of it goes
+    /// on in a process that was forked.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> bool {
+        if self.in_its_process().is_err() {
+            return true;
+        }
         let state = lock(&self.shared.state);
         let (state, _) = self
             .shared
@@ -282,16 +289,24 @@ impl Recording {
     }
 
     /// Whether the recording has ended and every row of it was taken.
-    #[must_use]
-    pub fn exhausted(&self) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// In a process that was forked.
+    pub fn exhausted(&self) -> Result<bool, IrqtraceError> {
+        self.in_its_process()?;
         let state = lock(&self.shared.state);
-        state.ended && !state.store.as_ref().is_some_and(Store::has_reads)
+        Ok(state.ended && !state.store.as_ref().is_some_and(Store::has_reads))
     }
 
     /// The files that it writes: one, or segments as far as they are kept, of which the last is under way until the end.
-    #[must_use]
-    pub fn files(&self) -> Vec<PathBuf> {
-        lock(&self.shared.state).store.as_ref().map_or(Vec::new(), Store::files)
+    ///
+    /// # Errors
+    ///
+    /// In a process that was forked from its own.
+    pub fn files(&self) -> Result<Vec<PathBuf>, ConfigError> {
+        self.in_its_process()?;
+        Ok(lock(&self.shared.state).store.as_ref().map_or(Vec::new(), Store::files))
     }
 
     /// All rows up to now that were not taken as batches.
@@ -331,12 +346,16 @@ impl Recording {
     }
 
     /// How far it is.
-    #[must_use]
-    pub fn progress(&self) -> Progress {
+    ///
+    /// # Errors
+    ///
+    /// In a process that was forked.
+    pub fn progress(&self) -> Result<Progress, IrqtraceError> {
+        self.in_its_process()?;
         let control = &self.shared.control;
         let state = lock(&self.shared.state);
-        let Some(store) = &state.store else { return Progress::default() };
-        Progress {
+        let Some(store) = &state.store else { return Ok(Progress::default()) };
+        Ok(Progress {
             elapsed_ns: state.ended_ns.unwrap_or_else(|| self.shared.clock.now()) - state.began,
             samples: u64::try_from(control.sample.load(Ordering::Relaxed) + 1).unwrap_or(0),
             reads: control.reads.load(Ordering::Relaxed),
@@ -345,7 +364,7 @@ impl Recording {
             file_bytes: store.file_bytes(),
             memory_bytes: store.memory_bytes(),
             late_last_ns: control.late_ns.load(Ordering::Relaxed),
-        }
+        })
     }
 
     /// The state with everything in it that was sampled before the call and so many samples more, as far as it can be had

@@ -186,7 +186,7 @@ fn the_sampler_allocates_nothing_while_it_samples_the_running_kernel() {
     recording.start().unwrap();
     let mut warnings = batches_until(&recording, WARM_UP);
     Count::begin();
-    warnings.extend(batches_until(&recording, recording.progress().samples + SAMPLES));
+    warnings.extend(batches_until(&recording, recording.progress().unwrap().samples + SAMPLES));
     let allocations = Count::end();
     recording.stop().unwrap();
     if warnings.contains(&WarningType::LayoutChanged) {
@@ -199,7 +199,7 @@ fn the_sampler_allocates_nothing_while_it_samples_the_running_kernel() {
 /// Takes batches until so many samples have passed; returns the types of their warnings.
 fn batches_until(recording: &Recording, samples: u64) -> Vec<WarningType> {
     let mut warnings = Vec::new();
-    while recording.progress().samples < samples {
+    while recording.progress().unwrap().samples < samples {
         if let Some(batch) = recording.next_batch(Duration::from_secs(1)).unwrap() {
             warnings.extend(batch.meta.warnings.iter().map(|warning| warning.r#type));
         }

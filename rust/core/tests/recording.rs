@@ -164,12 +164,12 @@ fn a_reader_that_sleeps_loses_samples_and_no_count() {
     let recording = recording(samples, u64::MAX, Setup { memory_limit: 1 << 20, ..setup() });
     recording.start().unwrap();
     // Nobody takes a batch until samples have been dropped.
-    while recording.progress().missed == 0 {
+    while recording.progress().unwrap().missed == 0 {
         thread::yield_now();
     }
     let (mut sums, mut reads, mut missed, mut dropped, mut last) = (BTreeMap::new(), 0, 0, 0, None);
     let mut begin = BTreeMap::new();
-    while !recording.exhausted() {
+    while !recording.exhausted().unwrap() {
         let Some(batch) = recording.next_batch(Duration::from_secs(1)).unwrap() else { continue };
         let baselines = &batch.meta.baselines;
         let baselines: BTreeMap<_, _> = (0..baselines.len())
@@ -205,7 +205,11 @@ fn at_the_limit_of_memory_a_recording_ends_and_says_so() {
     let trace = recording.trace().unwrap();
     assert_eq!(trace.meta.warnings.iter().filter(|w| w.r#type == WarningType::MemoryLimit).count(), 1);
     // A chunk under way and the blocks on their way come on top.
-    assert!(recording.progress().memory_bytes < limit + (16 << 20), "{}", recording.progress().memory_bytes);
+    assert!(
+        recording.progress().unwrap().memory_bytes < limit + (16 << 20),
+        "{}",
+        recording.progress().unwrap().memory_bytes
+    );
     let mut sums = BTreeMap::new();
     add_up(&trace, &mut sums);
     assert_eq!(sums, finals(&trace));
@@ -252,7 +256,7 @@ fn the_limit_of_memory_is_not_for_rows_that_go_to_a_file() {
     let recording = recording(2_000, u64::MAX, Setup { file: Some(file.into()), memory_limit: 1, ..setup() });
     recording.start().unwrap();
     finish(&recording);
-    assert_eq!(recording.progress().rows, 2_000 * CELLS);
+    assert_eq!(recording.progress().unwrap().rows, 2_000 * CELLS);
 }
 
 #[test]

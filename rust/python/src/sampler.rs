@@ -131,8 +131,8 @@ impl Sampler {
     }
 
     #[getter]
-    fn ended(&self, py: Python<'_>) -> bool {
-        py.detach(|| self.0.exhausted())
+    fn ended(&self, py: Python<'_>) -> Outcome<bool> {
+        py.detach(|| Ok(self.0.exhausted()?))
     }
 
     fn trace(&self, py: Python<'_>) -> Outcome<Trace> {
@@ -147,14 +147,14 @@ impl Sampler {
         Counts::new(py.detach(|| Outcome::Ok(self.0.counts()?))?)
     }
 
-    fn files(&self, py: Python<'_>) -> Vec<std::ffi::OsString> {
-        py.detach(|| self.0.files()).into_iter().map(Into::into).collect()
+    fn files(&self, py: Python<'_>) -> Outcome<Vec<std::ffi::OsString>> {
+        Ok(py.detach(|| self.0.files())?.into_iter().map(Into::into).collect())
     }
 
-    fn progress(&self, py: Python<'_>) -> Progress {
+    fn progress(&self, py: Python<'_>) -> Outcome<Progress> {
         let recording::Progress { elapsed_ns, samples, reads, missed, rows, file_bytes, memory_bytes, late_last_ns } =
-            py.detach(|| self.0.progress());
-        Progress { elapsed_ns, samples, reads, missed, rows, file_bytes, memory_bytes, late_last_ns }
+            py.detach(|| self.0.progress())?;
+        Ok(Progress { elapsed_ns, samples, reads, missed, rows, file_bytes, memory_bytes, late_last_ns })
     }
 }
 

@@ -194,7 +194,7 @@ pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
     if !is_locked_by_us(&file) {
         return Err(fail(io::Error::new(
             io::ErrorKind::ResourceBusy,
-            "is still being written; it can be opened as it is",
+            "is still being written, or held by a process that was forked from its recorder; it can be opened as it is",
         )));
     }
     let target = Target::new(&complete, overwrite)?;
