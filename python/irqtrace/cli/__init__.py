@@ -65,9 +65,9 @@ USAGE, FAILURE, HUNG_UP, BROKEN_PIPE = 2, 1, 129, 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status.
 
-    0 is success, 2 a request that makes no sense, 1 any other failure. Where nobody is left to read what is printed, it is
-    that of the signal which says so: 141 for a pipe, 129 for a terminal. With IRQTRACE_DEBUG set, errors come with their
-    traceback.
+    0 is success, 2 a request that makes no sense, 1 any other failure. Where nobody is left to read what is printed, it
+    is that of the signal which says so: 141 for a pipe, 129 for a terminal. With IRQTRACE_DEBUG set, errors come with
+    their traceback.
     """
     _replace_closed_streams()
     parser = argparse.ArgumentParser(

@@ -19,6 +19,7 @@ from irqtrace.settings import Settings
 
 from .child import Child, NotStarted
 from .dumper import Dumper
+from .memory import give_large_blocks_back
 from .progress import progress_shown
 from .signals import on_signals
 
@@ -97,6 +98,7 @@ def _what_was_written(files: list[str], asked_for: str) -> str:
 def _record(
     options: argparse.Namespace, duration_ns: int | None, command: list[str] | None
 ) -> tuple[int, _core.Sampler]:
+    give_large_blocks_back()
     child, stop, asked = Child(command) if command else None, threading.Event(), threading.Event()
     # From before there is a file: a signal at any time ends a recording, and leaves nothing incomplete behind.
     with on_signals(child.pass_on if child else lambda _: stop.set(), asked.set):

@@ -1,8 +1,9 @@
-//! An allocator that counts what the sampler's thread takes from it.
+//! An allocator that counts what the sampler's thread takes from it, and what the process holds.
 #![expect(unsafe_code, reason = "an allocator is an unsafe trait, and the thread's name is read without allocating")]
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the sampler's thread is called, with the zero that ends it.
@@ -12,6 +13,8 @@ const SAMPLER: &[u8; 16] = b"irqtrace-sample\0";
 static ALLOCATOR: Counting = Counting;
 static COUNTS: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static MOST_HELD: AtomicUsize = AtomicUsize::new(0);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 struct Counting;
@@ -22,30 +25,45 @@ impl Counting {
             COUNT.fetch_add(1, Ordering::SeqCst);
         }
     }
+
+    fn taken(bytes: usize) {
+        let held = HELD.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        MOST_HELD.fetch_max(held, Ordering::Relaxed);
+    }
+
+    fn given_back(bytes: usize) {
+        HELD.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: every call is passed on to the system's allocator as it is; counting takes no memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::count();
+        Self::taken(layout.size());
         // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         Self::count();
+        Self::given_back(layout.size());
         // SAFETY: the caller keeps the contract of `dealloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         Self::count();
+        Self::taken(layout.size());
         // SAFETY: the caller keeps the contract of `alloc_zeroed`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         Self::count();
+        // For a moment it may be there twice.
+        Self::taken(new_size);
+        Self::given_back(layout.size());
         // SAFETY: the caller keeps the contract of `realloc`.
         unsafe { System.realloc(pointer, layout, new_size) }
     }
@@ -56,6 +74,11 @@ fn is_sampler() -> bool {
     // SAFETY: the kernel writes at most 16 bytes, which is the buffer's length.
     unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
     name == *SAMPLER
+}
+
+/// The most bytes that the process held at a time since the last call.
+pub fn most_held() -> usize {
+    MOST_HELD.swap(HELD.load(Ordering::Relaxed), Ordering::Relaxed)
 }
 
 /// The only count in progress: tests of one process take turns.
