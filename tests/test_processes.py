@@ -233,7 +233,7 @@ inner.trace().write("inner.parquet")
 
 
 def _counts(trace: Trace, what: str) -> dict[tuple[int, int | None], int]:
-    columns = trace._meta[what]
+    columns = trace._meta["baselines" if what == "baselines" else "finals"]
     cells = zip(columns["line"], columns["cpu"], strict=True)
     return dict(zip(cells, columns["count"], strict=True))
 

@@ -103,7 +103,7 @@ impl TraceWriter {
         let mut this = Self::new(file, target, UntilThen::UnderWay(under_way), None)?;
         let begun = this.writer.write_all(&tag).and_then(|()| this.writer.sync());
         // On the disk before its journal, which is of no use without it: after a crash the one would be there alone.
-        begun.and_then(|()| this.writer.inner().sync_all()).map_err(|error| this.target.fail(error))?;
+        begun.and_then(|()| this.writer.inner().file().sync_all()).map_err(|error| this.target.fail(error))?;
         Ok(this)
     }
 
