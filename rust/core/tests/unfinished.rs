@@ -9,8 +9,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use irqtrace_core::engine::Engine;
-use irqtrace_core::source::TextSource;
 use irqtrace_core::{IrqtraceError, Meta, TraceWriter, Unfinished, WarningType, repair};
 use machine::{Machine, change};
 use proptest::prelude::*;
