@@ -58,7 +58,7 @@ fn soak(samples: u64) -> Soaked {
     let setup = Setup {
         host: HostFacts { host: "here".to_owned(), ..HostFacts::default() },
         settings,
-        file: Some(TraceWriter::under_way(&path, false).unwrap()),
+        file: Some(TraceWriter::under_way(&path, false).unwrap().into()),
         flush_every: Duration::from_millis(1),
         memory_limit: usize::MAX,
         stop_at_memory_limit: false,
