@@ -105,7 +105,13 @@ def test_nothing_is_claimed_for_a_gap(tmp_path: Path, seed: int) -> None:
         for group in one._meta["groups"]:
             assert group["reads"] + group["missed"] == len(range(0, newest + 1, group["every"]))
         assert_frame_equal(one.frame(), trace.frame())
-    for one in (trace, open_trace(tmp_path / "w.parquet")):
+    written = open_trace(tmp_path / "w.parquet")
+    for low in range(1, newest):
+        part, of_written = trace.slice(f"{low}ms"), written.slice(f"{low}ms")
+        assert_frame_equal(part.frame(), of_written.frame())
+        assert known(part) == known(of_written)
+        assert conserved(part)
+    for one in (trace, written):
         assert_analyses_are_of(one, runs)
 
 

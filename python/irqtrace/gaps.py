@@ -127,6 +127,9 @@ def _across(before: Meta, run: Sequence[Part], after: Part, gap: Gap) -> Meta:
     lasts, present = _ends(run)
     first, next_ = samples_after(run[-1]), (after.meta["span"] or [0])[0]
     read = {(group["kind"], group["engine"]) for group in after.meta["groups"] if group["reads"]}
+    before = _without(
+        before, {(group["kind"], group["engine"]) for group in before["groups"] if not group["reads"]} & read
+    )
     old = {line["line"]: line for line in before["lines"]}
     new = {line["line"]: line for line in after.meta["lines"]}
     lines = dict(old)
@@ -158,6 +161,19 @@ def _across(before: Meta, run: Sequence[Part], after: Part, gap: Gap) -> Meta:
         "baselines": columns([*entries(before["baselines"]), *baselines]),
         "finals": columns([*entries(before["finals"]), *zeros, *entries(after.meta["finals"])]),
     }
+
+
+def _without(meta: Meta, groups: set[Group]) -> Meta:
+    """The same without the counts of groups of which it has no read: they begin behind the gap."""
+    if not groups:
+        return meta
+    group_of = groups_of_lines(meta["lines"])
+    kept = [line for line in meta["lines"] if group_of[line["line"]] not in groups]
+    baselines, finals = (
+        columns([row for row in entries(counts) if group_of.get(row[0]) not in groups])
+        for counts in (meta["baselines"], meta["finals"])
+    )
+    return {**meta, "lines": kept, "baselines": baselines, "finals": finals}
 
 
 def _due(every: int, first: int, after: int) -> int:

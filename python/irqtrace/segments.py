@@ -11,7 +11,7 @@ from . import files, unfinished
 from .belonging import ChangedError, TraceFile, by_recording, gaps_between, several
 from .errors import IrqtraceError, TraceFormatError
 from .gaps import joined_across
-from .joining import MISSING
+from .joining import MISSING, previous_samples
 from .listing import is_empty, listed, series_name, series_names, shown
 from .meta import parse_meta
 
@@ -65,6 +65,11 @@ class Series:
         begins = [part.meta["span"][0] for part in self.parts[1:] if part.meta["span"]]
         low = sum(begin <= first for begin in begins)
         high = max(sum(begin < after for begin in begins), low)
+        # What the first of them goes on from may be a read in a gap, of which nothing is claimed.
+        run = max((at for at in range(1, low + 1) if self.gaps[at - 1] is not None), default=0)
+        begin = (self.parts[run].meta["span"] or [0])[0]
+        if any(sample < begin for sample in previous_samples(self.parts[low].meta).values()):
+            low = run
         follows_gap = low > 0 and self.gaps[low - 1] is not None
         for part in self.parts[low : high + 1]:
             part.check(everything=False)
