@@ -54,7 +54,12 @@ def dump_opened(
     """The same of what ``opened`` opens, again and again if need be. ``names`` are not to be written to either."""
     last_ns = None if last is None else positive_ns(last, "last")
     for left in reversed(range(TRIES)):
-        trace = opened()
+        try:
+            trace = opened()
+        except FileNotFoundError:
+            if not left:
+                raise
+            continue
         sources = [os.path.realpath(file) for file in trace._paths]  # noqa: SLF001 - what it is read from may go
         if os.path.realpath(path) in (*sources, *map(os.path.realpath, names)):
             raise ValueError(f"{utf8_path(path)}: is a part of what is to be dumped; choose another name")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -109,8 +108,8 @@ def joined_across(
     """
     alone = [_alone(run, anew=anew or at > 0) for at, run in enumerate(runs)]
     meta = alone[0].meta
-    for (run, _), after, gap in zip(pairwise(runs), alone[1:], gaps, strict=True):
-        meta = _across(meta, run, after, gap)
+    for at, (after, gap) in enumerate(zip(alone[1:], gaps, strict=True), 1):
+        meta = _across(meta, [part for run in runs[:at] for part in run], after, gap)
     table = pl.concat([run.table for run in alone]) if len(alone) > 1 else alone[0].table
     return Part(alone[0].path, meta, table), tuple(alone)
 
@@ -122,14 +121,13 @@ def _alone(run: Sequence[Part], *, anew: bool) -> Part:
     return begun_anew(joined(run))
 
 
-def _across(before: Meta, run: Sequence[Part], after: Part, gap: Gap) -> Meta:
+def _across(before: Meta, parts: Sequence[Part], after: Part, gap: Gap) -> Meta:
     """What is known of all up to a gap, and of the run that follows it."""
-    lasts, present = _ends(run)
-    first, next_ = samples_after(run[-1]), (after.meta["span"] or [0])[0]
-    read = {(group["kind"], group["engine"]) for group in after.meta["groups"] if group["reads"]}
-    before = _without(
-        before, {(group["kind"], group["engine"]) for group in before["groups"] if not group["reads"]} & read
-    )
+    lasts, present = _ends(parts)
+    first, next_ = samples_after(parts[-1]), (after.meta["span"] or [0])[0]
+    read: set[Group] = {(group["kind"], group["engine"]) for group in after.meta["groups"] if group["reads"]}
+    known_before = {(group["kind"], group["engine"]) for group in before["groups"] if group["reads"]}
+    before = _without(before, read - known_before)
     old = {line["line"]: line for line in before["lines"]}
     new = {line["line"]: line for line in after.meta["lines"]}
     lines = dict(old)
@@ -223,11 +221,11 @@ def _is_seen(line: LineMeta, firsts: dict[Group, int]) -> bool:
     return first is not None and (line["last_sample"] is None or line["last_sample"] >= first)
 
 
-def _ends(run: Sequence[Part]) -> tuple[dict[Group, int], list[tuple[int, int | None, Group]]]:
-    """The last read of each group in a run, and the cells that were there then: line, cpu, group."""
+def _ends(parts: Sequence[Part]) -> tuple[dict[Group, int], list[tuple[int, int | None, Group]]]:
+    """The last read of each group in some parts, and the cells that were there then: line, cpu, group."""
     lasts: dict[Group, int] = {}
     present: list[tuple[int, int | None, Group]] = []
-    for part in reversed(run):
+    for part in reversed(parts):
         groups = [(group["kind"], group["engine"]) for group in part.meta["groups"] if group["reads"]]
         wanted = [group for group in groups if group not in lasts]
         if not wanted:
@@ -241,8 +239,8 @@ def _ends(run: Sequence[Part]) -> tuple[dict[Group, int], list[tuple[int, int | 
         gone = _gone(part.meta, lasts)
         group_of = groups_of_lines(part.meta["lines"])
         present += [(line, cpu, group_of[line]) for line, cpu in cells.iter_rows() if (line, cpu) not in gone]
-    # What was read only before the run.
-    return previous_samples(run[0].meta) | lasts, present
+    # What was read only before all of them.
+    return previous_samples(parts[0].meta) | lasts, present
 
 
 def _gone(meta: Meta, lasts: dict[Group, int]) -> set[tuple[int, int | None]]:
