@@ -171,7 +171,7 @@ def a_driver_between_two_reads_and_a_suspend() -> Recorded:
         recorded.ask_the_device(40)
         recorded.until_read(SELDOM)
         with recorded.event("suspend"):
-            Path("/sys/class/rtc/rtc0/wakealarm").write_text("+2")
+            # It is woken from outside.
             Path("/sys/power/state").write_text("mem")
         recorded.until_told("suspend")
         recorded.until_read(SELDOM)

@@ -12,6 +12,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from .wake import wait_and_wake
+
 __all__ = ["boot", "missing"]
 
 QEMU = "qemu-system-x86_64"
@@ -54,13 +56,19 @@ def boot(cpus: int, command: list[str], folder: Path, timeout_s: float) -> dict[
     share = "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"
     qemu += ["-virtfs", share, "-device", f"virtio-rng-pci,addr={RNG_ADDRESS:#x}"]
     qemu += ["-serial", f"file:{console}", "-serial", f"file:{result}"]
+    control = folder / "control"
+    qemu += ["-qmp", f"unix:{control},server=on,wait=off"]
     problem = ""
-    try:
-        ended = subprocess.run(qemu, timeout=timeout_s, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if ended.returncode:
-            problem = ended.stderr.decode(errors="replace")
-    except subprocess.TimeoutExpired:
-        problem = f"it has not ended after {timeout_s} s"
+    with (folder / "errors").open("wb") as errors:
+        process = subprocess.Popen(qemu, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+        try:
+            if not wait_and_wake(process, control, timeout_s):
+                problem = f"it has not ended after {timeout_s} s"
+        finally:
+            process.kill()
+            process.wait()
+    if process.returncode and not problem:
+        problem = (folder / "errors").read_text(errors="replace")
     try:
         with tarfile.open(fileobj=io.BytesIO(result.read_bytes()), mode="r:") as files:
             found = {member.name: files.extractfile(member) for member in files}
