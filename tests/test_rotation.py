@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import select
 import signal
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -18,6 +20,7 @@ from killed import kill_and_open, recorder, until
 from test_trace import assert_same_trace, conserved
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 live = pytest.mark.skipif(not _core.LIVE, reason="this build cannot sample")
@@ -52,6 +55,14 @@ def test_of_a_flight_recorder_the_last_is_kept(tmp_path: Path) -> None:
     assert all(warning.type != "missing_segments" for warning in trace.warnings)
 
 
+def dumped(process: subprocess.Popen[str], folder: Path, count: int) -> bool:
+    """Whether so many dumps are there. What the recorder says instead is a failure."""
+    assert process.stderr is not None
+    said, _, _ = select.select([process.stderr], [], [], 0)
+    assert not said, process.stderr.readline()
+    return len(list(folder.glob("t-dumps/2*.parquet"))) == count
+
+
 @live
 def test_a_recorder_that_is_asked_for_a_dump_writes_the_last_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
@@ -60,7 +71,7 @@ def test_a_recorder_that_is_asked_for_a_dump_writes_the_last_and_goes_on(tmp_pat
         until(lambda: len(list(tmp_path.glob("t-*.parquet"))) > 2, process)
         for count in (1, 2):
             process.send_signal(signal.SIGUSR1)
-            until(lambda wanted=count: len(list(tmp_path.glob("t-dumps/2*.parquet"))) == wanted, process)  # type: ignore[misc]
+            until(partial(dumped, process, tmp_path, count), process)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     finally:
@@ -103,6 +114,29 @@ def test_a_recorder_in_segments_that_is_killed_loses_a_flush_and_a_block_at_most
         folder.mkdir()
         # Segments that end while it is killed, and what a disk takes to have them.
         assert kill_and_open(folder / "t.parquet", chance, 50, "--rotate", "100ms") < 0.05 + 0.1 + 0.2
+
+
+@live
+def test_a_recording_in_segments_that_was_cut_off_is_repaired_and_verified_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.parquet"
+    kill_and_open(path, random.Random(4), 50, "--rotate", "100ms")  # noqa: S311 - only the moment is chosen
+    unfinished = next(iter(tmp_path.glob("*.partial"))).with_suffix("")
+    assert irqtrace.verify(path)
+    with pytest.warns(irqtrace.IrqtraceWarning, match="cut off"):
+        before = open_trace(path).frame()
+    assert main(["repair", str(tmp_path)]) == 0
+    assert f"{unfinished}: " in capsys.readouterr().out.replace("\n", "")
+    assert not list(tmp_path.glob("*.partial")) + list(tmp_path.glob("*.journal"))
+    assert open_trace(path).frame().equals(before)
+    assert main(["verify", str(tmp_path)]) == 0
+    assert f"{tmp_path}: as it was written" in capsys.readouterr().out
+    damaged = bytearray(unfinished.read_bytes())
+    damaged[100] ^= 1
+    unfinished.write_bytes(damaged)
+    assert main(["verify", str(tmp_path)]) == 1
+    assert f"{unfinished}: damaged" in capsys.readouterr().err
 
 
 @live

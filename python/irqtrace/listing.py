@@ -20,6 +20,7 @@ __all__ = [
     "is_there",
     "listed",
     "name_after",
+    "names_of",
     "number_of",
     "series_name",
     "series_names",
@@ -53,6 +54,17 @@ def is_empty(name: str) -> bool:
         return os.path.getsize(partial) <= BEGIN_BYTES and not any(map(os.path.exists, (name, journal)))  # noqa: PTH202 - names of any kind
     except OSError:
         return False
+
+
+def names_of(name: str) -> list[str]:
+    """The files that a name stands for: itself, those of a folder or of a pattern, or the segments of a recording.
+
+    Raises:
+        FileNotFoundError: if a folder or a pattern stands for none.
+    """
+    if are_several(name):
+        return listed(name)
+    return [name] if is_there(name) else series_names(name) or [name]
 
 
 def listed(name: str) -> list[str]:

@@ -22,8 +22,8 @@ from .errors import (
 )
 from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
 from .recording import record
+from .repairing import repair
 from .sampler import Sampler
 from .snapshots import snapshot
 from .trace import Trace, open_trace
-from .unfinished import repair
 from .verifying import verify

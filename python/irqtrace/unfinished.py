@@ -18,11 +18,10 @@ from .schema import FLAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from .info import TraceInfo
 
-__all__ = ["SUFFIXES", "find", "is_there", "repair", "scan", "tell", "tell_of_newer"]
+__all__ = ["SUFFIXES", "find", "is_there", "scan", "tell", "tell_of_newer"]
 
 SUFFIXES = (".partial", ".journal")
 """What a recording's files have behind its name until it is complete."""
@@ -96,24 +95,3 @@ def tell_of_newer(name: str) -> None:
     if all(os.path.exists(file) for file in files):  # noqa: PTH110 - names of any kind
         said = f"{name}: an unfinished recording that is to replace it is beside it: {files[0]} opens that one"
         warnings.warn(said, IrqtraceWarning, stacklevel=3)
-
-
-def repair(path: str | bytes | Path, *, overwrite: bool = False) -> str:
-    """Makes a plain trace file of a recording that was cut off, for every other tool: what was flushed is in it.
-
-    Args:
-        path: the name that the recording was to have, or that of its ``.partial`` or ``.journal``.
-        overwrite: whether a file of that name may be replaced.
-
-    Returns:
-        The path of the trace file. The recording's other files are gone then.
-
-    Raises:
-        FileNotFoundError: if there is no such recording.
-        FileExistsError: if there is a file of its name and ``overwrite`` is false.
-        OSError: if it is still being recorded, or cannot be read or written.
-        TraceFormatError: if it is damaged; it stays as it is.
-    """
-    name = utf8_path(path)
-    _core.repair(name, overwrite)
-    return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)

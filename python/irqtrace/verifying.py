@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import _core, files, unfinished
+from .listing import names_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,16 +20,21 @@ def verify(path: str | bytes | Path) -> bool:
     whole: this is for longer ones, of which analyses read a part.
 
     Args:
-        path: a trace file, or the name of a recording without its end.
+        path: a trace file or the name of a recording, also one without its end or in segments; a folder; a pattern.
 
     Returns:
-        True if it is what was written; False if it has no checksums, as a file of schema 1 or of another tool.
+        True if it is what was written; False if it, or one of its files, has no checksums, as a file of schema 1 or of
+        another tool.
 
     Raises:
         FileNotFoundError: if there is none.
         TraceFormatError: if it is damaged; the message says where.
     """
-    name = files.utf8_path(path)
+    verified = [_verified(name) for name in names_of(files.utf8_path(path))]
+    return all(verified)
+
+
+def _verified(name: str) -> bool:
     try:
         files.read_footer(name)
     except FileNotFoundError:

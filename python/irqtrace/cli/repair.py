@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from irqtrace import unfinished
 from irqtrace.display.table import console
 from irqtrace.display.text import bytes_text, harmless, time_text
+from irqtrace.repairing import repair
 from irqtrace.trace import open_trace
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Makes a plain trace file of a recording whose recorder or machine was stopped midway. What was "
         "flushed is in it; the recording's other files go once it is complete.",
     )
-    parser.add_argument("trace", metavar="TRACE", help="the name that the recording was to have")
+    parser.add_argument("trace", metavar="TRACE", help="its name, or the folder of its segments")
     parser.add_argument("--force", action="store_true", help="replace a file of that name")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Repairs it, and says how much is there."""
-    path = unfinished.repair(options.trace, overwrite=options.force)
-    size = bytes_text(Path(path).stat().st_size)
-    duration = time_text(open_trace(path).info.duration_ns)
-    console().print(f"{harmless(path)}: {duration}, {size}", soft_wrap=True)
+    for path in repair(options.trace, overwrite=options.force):
+        size = bytes_text(Path(path).stat().st_size)
+        duration = time_text(open_trace(path).info.duration_ns)
+        console().print(f"{harmless(path)}: {duration}, {size}", soft_wrap=True)
     return 0

@@ -20,7 +20,7 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Reads all of each trace file and checks it by its checksums. Ends at the first that is damaged, "
         "with status 1.",
     )
-    parser.add_argument("traces", metavar="TRACE", nargs="+", help="a trace file, or a recording that was cut off")
+    parser.add_argument("traces", metavar="TRACE", nargs="+", help="a file, a recording that was cut off, or a folder")
     parser.set_defaults(run=run)
 
 

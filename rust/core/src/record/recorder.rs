@@ -225,7 +225,9 @@ impl Parts {
         self.complete_bytes += written.as_ref().map_or(0, Metadata::len);
         self.complete.push_back(Segment { path, written, last_sample: newest_sample });
         if let Some(keep_ns) = self.rotation.keep_ns {
-            self.remove_before(newest_sample.saturating_sub(keep_ns / interval_ns.max(1)));
+            // A tenth more: whoever reads what is to be kept has the time for it.
+            let kept = keep_ns.saturating_add(keep_ns / 10) / interval_ns.max(1);
+            self.remove_before(newest_sample.saturating_sub(kept));
         }
         Ok(())
     }
