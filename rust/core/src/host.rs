@@ -36,6 +36,13 @@ impl HostFacts {
     /// never an error: nothing that is counted depends on it.
     #[must_use]
     pub fn read(procfs: &Path, sysfs: &Path) -> Self {
+        let facts = Self::of_tree(procfs, sysfs);
+        // The kernel tells it since Linux 6.1; else it is what this program was built for.
+        Self { arch: facts.arch.or_else(|| Some(std::env::consts::ARCH.to_owned())), ..facts }
+    }
+
+    /// The same of another machine, of which files were copied.
+    pub(crate) fn of_tree(procfs: &Path, sysfs: &Path) -> Self {
         let kernel = procfs.join("sys/kernel");
         let cpu = sysfs.join("devices/system/cpu");
         let cpus = |file: &str| parse_cpulist(&fs::read_to_string(cpu.join(file)).ok()?);
@@ -43,8 +50,7 @@ impl HostFacts {
             host: word(&kernel.join("hostname")).unwrap_or_default(),
             boot: word(&kernel.join("random/boot_id")),
             kernel: word(&kernel.join("osrelease")),
-            // There since Linux 6.1; else what this program was built for.
-            arch: word(&kernel.join("arch")).or_else(|| Some(std::env::consts::ARCH.to_owned())),
+            arch: word(&kernel.join("arch")),
             cpus_online: cpus("online"),
             cpus_possible: cpus("possible"),
             numa_nodes: numa_nodes(&sysfs.join("devices/system/node")),

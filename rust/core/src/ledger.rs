@@ -396,6 +396,7 @@ impl Ledger {
             recording: None,
             segment: None,
             interval_ns: facts.interval_ns,
+            irregular: facts.irregular,
             t0_ns: facts.t0_ns(),
             span: self.taken.map(|taken| [taken + 1, self.newest_sample + 1]),
             groups: self.groups.iter().zip(&facts.groups).map(group_meta).collect(),

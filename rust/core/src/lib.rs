@@ -17,6 +17,7 @@ mod cpulist;
 pub mod engine;
 mod error;
 mod host;
+pub mod import;
 pub mod ledger;
 mod line;
 #[cfg(all(target_os = "linux", feature = "live"))]

@@ -31,6 +31,10 @@ pub struct Meta {
     pub segment: Option<u32>,
     /// The interval of the grid.
     pub interval_ns: i64,
+    /// Reads came at times of their own: none was due at a point of the grid, and so none is late or missed. Files that
+    /// do not say are of reads on a grid.
+    #[serde(default)]
+    pub irregular: bool,
     /// UTC of the grid's point 0, by the first anchor.
     pub t0_ns: i64,
     /// The first sample that a part of a trace is of, and the one after its last; some of them may have been missed. `None`

@@ -175,7 +175,7 @@ impl Recording {
             return Err(ConfigError("the sampler's thread ended before it began".into()).into());
         };
         let (t0, anchor) = started?;
-        let facts = Facts { interval_ns, t0, groups, host, settings, anchor };
+        let facts = Facts { interval_ns, irregular: false, t0, groups, host, settings, anchor };
         {
             let mut state = lock(&self.shared.state);
             state.began = t0;

@@ -88,8 +88,15 @@ pub fn replay(
     let groups = plan.groups.iter().map(|group| (group.group, group.every)).collect::<Vec<_>>();
     let anchor = clock.anchor();
     let mut sampler = Sampler::new(plan, clock, anchor)?;
-    let facts =
-        Facts { interval_ns: wanted.interval_ns, t0: sampler.t0(), groups: groups.clone(), host, settings, anchor };
+    let facts = Facts {
+        interval_ns: wanted.interval_ns,
+        irregular: false,
+        t0: sampler.t0(),
+        groups: groups.clone(),
+        host,
+        settings,
+        anchor,
+    };
     let in_memory = file.is_none();
     let mut desk = Desk { store: Store::new(facts, file), groups: groups.len(), result: Ok(()) };
     let (block, result) = sampler.run(&mut desk, &Control::default());

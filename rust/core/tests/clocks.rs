@@ -11,6 +11,7 @@ fn ledger() -> (Ledger, ManualClock) {
     let clock = ManualClock::new(5 * S, REAL_OFFSET);
     let group = Group { kind: Kind::Irq, engine: EngineName::Replay };
     let facts = Facts {
+        irregular: false,
         interval_ns: 1_000_000,
         t0: clock.now(),
         groups: vec![(group, 1)],

@@ -9,6 +9,8 @@ use crate::{ClockAnchor, Group, HostFacts, Settings, WarningType};
 pub struct Facts {
     /// The grid's interval.
     pub interval_ns: i64,
+    /// Reads came at times of their own, and no point of the grid was due.
+    pub irregular: bool,
     /// Monotonic time of the grid's point 0.
     pub t0: i64,
     /// The groups, and at how many points of the grid each is due.

@@ -66,12 +66,13 @@ impl Chunk {
         &self.deltas
     }
 
-    /// The frame `samples` of these reads. `groups` are those of the trace, in its order.
+    /// The frame `samples` of these reads. `groups` are those of the trace, in its order; `irregular` reads were due at no
+    /// time, and are not late.
     ///
     /// # Errors
     ///
     /// A read is of a group that is not in `groups`.
-    pub fn samples(&self, groups: &[Group]) -> Result<RecordBatch, ArrowError> {
+    pub fn samples(&self, groups: &[Group], irregular: bool) -> Result<RecordBatch, ArrowError> {
         let keys = |key: fn(Group) -> i8, values: ArrayRef| {
             let keys: Result<Int8Array, _> = self.group.iter().map(|&place| group_at(groups, place).map(key)).collect();
             DictionaryArray::<Int8Type>::try_new(keys?, values)
@@ -84,7 +85,10 @@ impl Chunk {
             Arc::new(UInt32Array::new(self.read_ns.clone(), None)),
             Arc::new(kind),
             Arc::new(engine),
-            Arc::new(Int64Array::new(self.late_ns.clone(), None)),
+            Arc::new(Int64Array::new(
+                self.late_ns.clone(),
+                irregular.then(|| NullBuffer::new_null(self.late_ns.len())),
+            )),
         ];
         RecordBatch::try_new(schema::samples(), columns)
     }

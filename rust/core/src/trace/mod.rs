@@ -40,12 +40,15 @@ impl Trace {
         RecordBatchIterator::new(batches, schema::deltas())
     }
 
-    /// The frame `samples`, one row for each read: sample, time, `read_ns`, kind, engine, `late_ns`.
+    /// The frame `samples`, one row for each read: sample, time, `read_ns`, kind, engine, `late_ns`,
+    /// which is null in a trace of irregular reads.
     #[must_use]
     pub fn samples(&self) -> impl RecordBatchReader + Send + use<> {
         let groups = self.groups();
+        let irregular = self.meta.irregular;
         let chunks = self.chunks.clone();
-        RecordBatchIterator::new(chunks.into_iter().map(move |chunk| chunk.samples(&groups)), schema::samples())
+        let batches = chunks.into_iter().map(move |chunk| chunk.samples(&groups, irregular));
+        RecordBatchIterator::new(batches, schema::samples())
     }
 
     /// The flat table of a trace file, made batch by batch as it is asked for.

@@ -27,7 +27,7 @@ pub fn deltas() -> SchemaRef {
 pub fn samples() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         let [sample, time, read_ns] = window();
-        let late_ns = Field::new("late_ns", DataType::Int64, false);
+        let late_ns = Field::new("late_ns", DataType::Int64, true);
         Arc::new(Schema::new(vec![sample, time, read_ns, kind(), engine(), late_ns]))
     });
     SCHEMA.clone()

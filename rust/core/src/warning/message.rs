@@ -69,6 +69,10 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
         WarningType::SysfsFallback => {
             format!("sysfs does not show all counts{at}: /proc/interrupts is read instead, which is slower")
         }
+        WarningType::RoughTimes => format!(
+            "when counts were read is known only to some minutes{detail}: the time of a report is not that of its texts, \
+             and rates between reports may lie outside their bounds",
+        ),
         WarningType::Incomplete => {
             format!("the recording has not come to its end{detail}: what was read until then is complete")
         }

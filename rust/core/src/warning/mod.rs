@@ -43,6 +43,8 @@ pub enum WarningType {
     Incomplete,
     /// Segments of the recording are not there, or cannot be read.
     MissingSegments,
+    /// When samples were read is known only to some minutes.
+    RoughTimes,
 }
 
 /// All occurrences of one type at one place, added up.

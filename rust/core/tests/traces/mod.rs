@@ -80,6 +80,7 @@ pub fn lines() -> Vec<LineMeta> {
 pub fn meta(lines: Vec<LineMeta>) -> Meta {
     Meta {
         schema: irqtrace_core::SCHEMA_VERSION,
+        irregular: false,
         irqtrace: "0.1.0".to_owned(),
         recording: None,
         segment: None,

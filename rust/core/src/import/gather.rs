@@ -1,0 +1,274 @@
+//! From what somebody has to texts with their times: files, folders of them, logs, reports.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use super::report::{self, Report};
+use super::scan::{Place, Section, Text, sections};
+use super::stamp::Stamp;
+use super::zone::Zones;
+use super::{Options, Source, Times, name};
+use crate::{ConfigError, HostFacts, IrqtraceError, SourceUnavailable};
+
+/// Times of last change in whole seconds may be those of a file system or an archive that keeps every other second.
+const COARSE_NS: i64 = 2_000_000_000;
+
+/// The kernel takes times of last change from a clock that it moves on at its ticks, 100 a second or more.
+const TICK_NS: i64 = 10_000_000;
+
+const NS_PER_S: i64 = 1_000_000_000;
+
+/// What a time says of the texts that have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// It was written down before they were read: in a log, a name, by hand.
+    Before,
+    /// It is that of the file in which they ended up.
+    Changed,
+    /// It is that of a report, which took its time.
+    Report,
+}
+
+/// Texts that were taken at one time.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    pub(super) ns: i64,
+    pub(super) resolution_ns: i64,
+    pub(super) basis: Basis,
+    /// The number of the log that it stands in: in one log, a text was read before the next time was written.
+    pub(super) log: Option<usize>,
+    pub(super) place: Place,
+    pub(super) texts: Vec<Text>,
+}
+
+/// All texts that were found, and what is known of their machine.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) taken: Vec<Taken>,
+    pub(super) host: HostFacts,
+}
+
+/// A text whose time stands in no file.
+struct Untimed {
+    section: Section,
+    at: Option<String>,
+}
+
+struct Gathering<'a> {
+    options: &'a Options,
+    zones: Zones,
+    logs: usize,
+    taken: Vec<Taken>,
+    untimed: Vec<Untimed>,
+    reports: Vec<(PathBuf, Report)>,
+}
+
+/// Looks through all sources.
+pub(super) fn gather(options: &Options) -> Result<Gathered, IrqtraceError> {
+    let mut gathering = Gathering {
+        options,
+        zones: Zones::new(options.zone.as_deref())?,
+        logs: 0,
+        taken: Vec::new(),
+        untimed: Vec::new(),
+        reports: Vec::new(),
+    };
+    for source in &options.sources {
+        gathering.source(source)?;
+    }
+    gathering.time_the_untimed()?;
+    let mut host = report::one_machine(&gathering.reports)?;
+    if let Some(name) = &options.host {
+        host.host.clone_from(name);
+    }
+    Ok(Gathered { taken: gathering.taken, host })
+}
+
+impl Gathering<'_> {
+    fn source(&mut self, source: &Source) -> Result<(), IrqtraceError> {
+        let path = &source.path;
+        let found = fs::metadata(path).map_err(|source| IrqtraceError::Io { path: path.clone(), source })?;
+        if !found.is_dir() || report::is_report(path) {
+            return self.entry(path, source.at.as_deref());
+        }
+        if source.at.is_some() {
+            let said =
+                format!("{}: a time by hand is that of one file or report, and this is a folder", path.display());
+            return Err(ConfigError(said).into());
+        }
+        let before = self.taken.len() + self.untimed.len();
+        self.folder(path)?;
+        if self.taken.len() + self.untimed.len() == before {
+            return Err(SourceUnavailable {
+                path: path.display().to_string(),
+                reason: "the folder holds no files".to_owned(),
+                help: "give one with copies of /proc/interrupts, or a report with proc/interrupts in it".to_owned(),
+                errno: 0,
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// All that is in a folder, but for hidden names and links to folders.
+    fn folder(&mut self, folder: &Path) -> Result<(), IrqtraceError> {
+        let fail = |source| IrqtraceError::Io { path: folder.to_path_buf(), source };
+        let entries = fs::read_dir(folder).map_err(fail)?;
+        let mut paths: Vec<PathBuf> =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>().map_err(fail)?;
+        paths.sort();
+        for path in paths {
+            let fail = |source| IrqtraceError::Io { path: path.clone(), source };
+            let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            let is_link = fs::symlink_metadata(&path).map_err(fail)?.is_symlink();
+            let is_folder = fs::metadata(&path).map_err(fail)?.is_dir();
+            if is_hidden || is_link && is_folder {
+                continue;
+            }
+            if is_folder && !report::is_report(&path) {
+                self.folder(&path)?;
+            } else {
+                self.entry(&path, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file, or a report.
+    fn entry(&mut self, path: &Path, at: Option<&str>) -> Result<(), IrqtraceError> {
+        if path.is_dir() {
+            return self.report(path, at);
+        }
+        let found = sections(path)?;
+        let place = Place { path: path.into(), line: 1, offset: 0 };
+        if found.is_empty() {
+            return Err(place.wrong("empty, as /proc/interrupts is in a container that masks it"));
+        }
+        let timed = found.iter().any(|section| section.stamp.is_some());
+        if timed && at.is_some() {
+            let said = format!("{}: it was given a time by hand, and has times of its own", path.display());
+            return Err(ConfigError(said).into());
+        }
+        let log = timed.then(|| {
+            self.logs += 1;
+            self.logs
+        });
+        let mut before: Option<Taken> = None;
+        for section in found {
+            let Some(stamp) = &section.stamp else {
+                if timed {
+                    return Err(section.place.wrong("a text before the first time: each needs its time before it"));
+                }
+                self.untimed.push(Untimed { section, at: at.map(ToOwned::to_owned) });
+                continue;
+            };
+            let taken = self.taken_at(stamp, &section, log).map_err(|message| section.place.wrong(message))?;
+            if let Some(before) = before.filter(|before| before.ns >= taken.ns) {
+                return Err(section.place.wrong(format!(
+                    "the clock does not run forward: {} here, after {} in line {}",
+                    shown(taken.ns),
+                    shown(before.ns),
+                    before.place.line
+                )));
+            }
+            before = Some(Taken { texts: Vec::new(), ..taken.clone() });
+            self.taken.push(taken);
+        }
+        Ok(())
+    }
+
+    fn taken_at(&mut self, stamp: &Stamp, section: &Section, log: Option<usize>) -> Result<Taken, String> {
+        Ok(Taken {
+            ns: self.zones.utc_ns(&stamp.when)?,
+            resolution_ns: stamp.resolution_ns,
+            basis: Basis::Before,
+            log,
+            place: section.place.clone(),
+            texts: section.texts.clone(),
+        })
+    }
+
+    fn report(&mut self, path: &Path, at: Option<&str>) -> Result<(), IrqtraceError> {
+        let mut report = Report::read(path)?;
+        let place = Place { path: path.into(), line: 1, offset: 0 };
+        let section = Section { stamp: None, place, texts: std::mem::take(&mut report.texts) };
+        let (stamp, place) = match at {
+            Some(at) => (by_hand(at)?, section.place.clone()),
+            None => report.date()?,
+        };
+        let taken = self.taken_at(&stamp, &section, None).map_err(|message| place.wrong(message))?;
+        self.taken.push(Taken { basis: if at.is_some() { Basis::Before } else { Basis::Report }, ..taken });
+        self.reports.push((path.to_path_buf(), report));
+        Ok(())
+    }
+
+    /// Gives times to the texts that have none of their own: by hand, by their names, or by their last change.
+    fn time_the_untimed(&mut self) -> Result<(), IrqtraceError> {
+        let (mut named, mut unnamed, mut changed) = (None, None, Vec::new());
+        for Untimed { section, at } in std::mem::take(&mut self.untimed) {
+            let path = Arc::clone(&section.place.path);
+            let wrong = |message: String| IrqtraceError::from(ConfigError(format!("{}: {message}", path.display())));
+            if let Some(at) = at {
+                let taken = self.taken_at(&by_hand(&at)?, &section, None).map_err(wrong)?;
+                self.taken.push(taken);
+            } else if self.options.times == Some(Times::Mtimes) {
+                changed.push((section, last_change(&path)?));
+            } else if let Some(stamp) = time_in_path(&path) {
+                let taken = stamp.and_then(|stamp| self.taken_at(&stamp, &section, None)).map_err(wrong)?;
+                self.taken.push(taken);
+                named = Some(path);
+            } else {
+                unnamed.get_or_insert(path);
+            }
+        }
+        if let Some(path) = unnamed {
+            return Err(nothing_tells(&path, named.as_deref()).into());
+        }
+        let is_coarse = changed.iter().all(|(_, ns)| ns % NS_PER_S == 0);
+        for (section, ns) in changed {
+            let resolution_ns = if is_coarse { COARSE_NS } else { TICK_NS };
+            let Section { place, texts, .. } = section;
+            self.taken.push(Taken { ns, resolution_ns, basis: Basis::Changed, log: None, place, texts });
+        }
+        Ok(())
+    }
+}
+
+fn nothing_tells(path: &Path, named: Option<&Path>) -> ConfigError {
+    let others = named.map(|named| format!(", as {} does", named.display())).unwrap_or_default();
+    ConfigError(format!(
+        "{}: its name tells no time{others}, and no line in it does: give the time by hand (--at TIME FILE), or take the \
+         times of last change (--times mtimes) where no copying has changed them",
+        path.display()
+    ))
+}
+
+/// The time in the name of a file, or else in that of its folder.
+fn time_in_path(path: &Path) -> Option<Result<Stamp, String>> {
+    let of = |path: &Path| name::time_of(&path.file_name()?.to_string_lossy());
+    of(path).or_else(|| of(path.parent()?))
+}
+
+fn by_hand(text: &str) -> Result<Stamp, IrqtraceError> {
+    let unknown = || {
+        Err(format!(
+            "{text:?} is no time: write it as 2026-01-01T12:00:00Z, as seconds since 1970, or as `date` prints it"
+        ))
+    };
+    Stamp::of_line(text).unwrap_or_else(unknown).map_err(|message| ConfigError(message).into())
+}
+
+fn last_change(path: &Path) -> Result<i64, IrqtraceError> {
+    let changed = fs::metadata(path).and_then(|found| found.modified());
+    let changed = changed.map_err(|source| IrqtraceError::Io { path: path.to_path_buf(), source })?;
+    let since = changed.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_nanos()).ok());
+    since.ok_or_else(|| ConfigError(format!("{}: its last change is not between 1970 and 2262", path.display())).into())
+}
+
+/// An instant for a person.
+pub(super) fn shown(ns: i64) -> String {
+    chrono::DateTime::from_timestamp_nanos(ns).to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}

@@ -1,0 +1,96 @@
+//! Texts that were captured elsewhere become a trace: copies in a folder, a log of times and texts, reports.
+//!
+//! ```text
+//! files ─ scan ─ gather (times) ─ order (windows) ─ series (parse, what grew) ─ store
+//! ```
+//!
+//! A time that cannot be known is asked for and never guessed, and nothing that stands in a file is passed over.
+
+mod gather;
+mod iso;
+mod machine;
+mod name;
+mod order;
+mod report;
+mod scan;
+mod series;
+mod stamp;
+mod zone;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::{ConfigError, IrqtraceError, Trace, TraceWriter};
+pub use series::Progress;
+
+/// How far from its time a text may have been read at most: a trace holds windows of 4.29 s, and a time may be 2 s coarse.
+pub const MAX_WITHIN_NS: i64 = 2_000_000_000;
+
+/// A file, a folder of them, or a report; and its time where it was given by hand.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// Where it is.
+    pub path: PathBuf,
+    /// In a form that `date` prints.
+    pub at: Option<String>,
+}
+
+/// Where the times of files come from that tell none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// Their names.
+    Names,
+    /// When they were last changed.
+    Mtimes,
+}
+
+/// What to import, and what only a person can know of it.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// In any order.
+    pub sources: Vec<Source>,
+    /// Names where nothing is said.
+    pub times: Option<Times>,
+    /// The zone of times that name none.
+    pub zone: Option<String>,
+    /// The name of the machine.
+    pub host: Option<String>,
+    /// How long after its time a text was read at most; before it, where that is of its file's last change.
+    pub within_ns: i64,
+}
+
+/// Makes a trace of captured texts; with a path and whether it may be replaced, in a file.
+///
+/// # Errors
+///
+/// Where a text does not fit the format, something else stands in a file, a time is not known, a clock runs backwards, texts
+/// are not of one machine, or a file cannot be read or written. Nothing is written then.
+pub fn import(
+    options: &Options,
+    file: Option<(&Path, bool)>,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Trace>, IrqtraceError> {
+    if options.sources.is_empty() {
+        return Err(ConfigError("there is nothing to import: no source was given".to_owned()).into());
+    }
+    if !(0..=MAX_WITHIN_NS).contains(&options.within_ns) {
+        return Err(ConfigError(format!("within: {} ns is not from 0 to 2 s", options.within_ns)).into());
+    }
+    let writer = file.map(|(path, overwrite)| TraceWriter::create(path, overwrite)).transpose()?;
+    let gathered = gather::gather(options)?;
+    if let Some((path, _)) = file {
+        expect_no_source(path, &gathered.taken)?;
+    }
+    let moments = order::moments(gathered.taken, options.within_ns)?;
+    series::write(&moments, gathered.host, writer, progress)
+}
+
+/// That what is to be written is not what is read.
+fn expect_no_source(path: &Path, taken: &[gather::Taken]) -> Result<(), ConfigError> {
+    let Ok(target) = path.canonicalize() else { return Ok(()) };
+    let sources: BTreeSet<_> = taken.iter().flat_map(|taken| &taken.texts).map(|text| &text.place.path).collect();
+    match sources.into_iter().find(|source| source.canonicalize().is_ok_and(|source| source == target)) {
+        Some(source) => Err(ConfigError(format!("{}: the trace would replace this source", source.display()))),
+        None => Ok(()),
+    }
+}

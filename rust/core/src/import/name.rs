@@ -1,0 +1,128 @@
+//! Times in the names of files and folders.
+
+use super::iso;
+use super::stamp::{Found, Stamp, When, epoch};
+
+/// The time that a name tells: `interrupts-20260101-120000`, `interrupts.2026-01-01T12:00:00Z`, `1767268800.txt`. `None`
+/// for a name without one.
+pub(super) fn time_of(name: &str) -> Option<Found> {
+    let mut found: Option<Found> = None;
+    let mut at = 0;
+    while at < name.len() {
+        let begins = name.as_bytes()[at].is_ascii_digit() && !(at > 0 && name.as_bytes()[at - 1].is_ascii_digit());
+        let Some((time, end)) = begins.then(|| time_at(name, at)).flatten() else {
+            at += 1;
+            continue;
+        };
+        match &found {
+            Some(other) if *other != time => return Some(Err("there are two times in its name".to_owned())),
+            _ => found = Some(time),
+        }
+        at = end;
+    }
+    found
+}
+
+fn time_at(name: &str, at: usize) -> Option<(Found, usize)> {
+    iso::in_name(name, at).or_else(|| epoch_at(name, at))
+}
+
+/// Seconds since 1970, with three, six or nine digits of a fraction; or milli-, micro- or nanoseconds.
+fn epoch_at(name: &str, at: usize) -> Option<(Found, usize)> {
+    let digits = |from: usize| name[from..].bytes().take_while(u8::is_ascii_digit).count();
+    let whole = digits(at);
+    let mut end = at + whole;
+    if whole == 10 && name[end..].starts_with('.') && matches!(digits(end + 1), 3 | 6 | 9) {
+        end += 1 + digits(end + 1);
+    }
+    let time = epoch(&name[at..end])?;
+    if whole == 10 && is_date_to_the_hour(&name[at..]) {
+        let both = format!("{} may be seconds since 1970 or a date to the hour", &name[at..at + 10]);
+        return Some((Err(both), end));
+    }
+    // A number of so many digits that is no time of these centuries is something else.
+    matches!(time, Ok(Stamp { when: When::Utc(ns), .. }) if ns >= 1_000_000_000_000_000_000).then_some((time, end))
+}
+
+/// Whether ten digits may as well be a year of this century, a month, a day and an hour.
+fn is_date_to_the_hour(digits: &str) -> bool {
+    let number = |from: usize| digits[from..from + 2].parse::<u32>().unwrap_or(u32::MAX);
+    digits.starts_with("20")
+        && number(2) < 70
+        && (1..=12).contains(&number(4))
+        && (1..=31).contains(&number(6))
+        && number(8) < 24
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NS_PER_S: i64 = 1_000_000_000;
+    const NOON: i64 = 1_767_268_800 * NS_PER_S;
+
+    #[test]
+    fn times_are_found_in_names() {
+        for (name, after_noon, resolution_ns) in [
+            ("interrupts.2026-01-01T12:00:00Z", 0, NS_PER_S),
+            ("interrupts-2026-01-01T12-00-00Z.txt", 0, NS_PER_S),
+            ("2026-01-01_13.00.00+0100", 0, NS_PER_S),
+            ("db7-20260101T070000-0500-interrupts.txt", 0, NS_PER_S),
+            ("1767268800.txt", 0, NS_PER_S),
+            ("1767268800.123456789", 123_456_789, 1),
+            ("int_1767268800.250.log", 250_000_000, 1_000_000),
+            ("interrupts.1767268800.1", 0, NS_PER_S),
+            ("1767268800250", 250_000_000, 1_000_000),
+            ("20260101120000Z-20260101120000Z", 0, NS_PER_S),
+        ] {
+            match time_of(name) {
+                Some(Ok(Stamp { when: When::Utc(ns), resolution_ns: found })) => {
+                    assert_eq!((ns - NOON, found), (after_noon, resolution_ns), "{name}");
+                }
+                other => panic!("{name} is {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_in_a_name_without_an_offset_is_of_a_zone_that_is_not_known() {
+        for name in [
+            "interrupts-20260101-120000",
+            "20260101_120000.txt",
+            "20260101120000",
+            "2026-01-01 12:00:00",
+            // What follows may be a counter.
+            "20260101-120000-0001.txt",
+            "20260101-120000-0500.txt",
+            "20260101-120000-02",
+        ] {
+            let Some(Ok(Stamp { when: When::Local { at, letters: None }, .. })) = time_of(name) else {
+                panic!("{name}")
+            };
+            assert_eq!(at.and_utc().timestamp_nanos_opt(), Some(NOON), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_numbers_are_no_times() {
+        for name in ["interrupts", "interrupts.1", "db-10.0.0.17", "20260101", "0123456789", "176726880", "before.txt"]
+        {
+            assert_eq!(time_of(name), None, "{name}");
+        }
+        for (name, wrong) in [
+            ("2026010112", "or a date to the hour"),
+            ("interrupts-20260101-1200.txt", "no seconds"),
+            ("20260101T120000Z-20260101T130000Z", "two times"),
+            ("20261301-120000", "no day"),
+        ] {
+            let Some(Err(told)) = time_of(name) else { panic!("{name}") };
+            assert!(told.contains(wrong), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_any_letters_is_looked_through() {
+        assert_eq!(time_of("ünïcode-日本-1"), None);
+        assert!(time_of("日本-1767268800").is_some());
+    }
+}

@@ -1,0 +1,66 @@
+//! From texts with their times to samples: in the order of time, each with the window in which it was read.
+
+use super::gather::{Basis, Taken, shown};
+use super::scan::{Place, Text};
+use crate::{IrqtraceError, Window};
+
+/// Texts of one sample.
+#[derive(Clone, Debug)]
+pub(super) struct Moment {
+    pub(super) window: Window,
+    pub(super) place: Place,
+    pub(super) texts: Vec<Text>,
+    /// When it was read is known only to some minutes.
+    pub(super) is_rough: bool,
+}
+
+/// The samples. `within_ns` is how far from its time a text was read at most.
+pub(super) fn moments(mut taken: Vec<Taken>, within_ns: i64) -> Result<Vec<Moment>, IrqtraceError> {
+    let windows = windows(&taken, within_ns);
+    let mut order: Vec<usize> = (0..taken.len()).collect();
+    order.sort_by_key(|&at| windows[at].begin);
+    let mut moments: Vec<Moment> = Vec::with_capacity(taken.len());
+    for at in order {
+        let texts = std::mem::take(&mut taken[at].texts);
+        let Taken { place, basis, .. } = &taken[at];
+        let is_rough = *basis == Basis::Report;
+        match moments.last_mut().filter(|last| last.window.begin == windows[at].begin) {
+            None => moments.push(Moment { window: windows[at], place: place.clone(), texts, is_rough }),
+            Some(last) if last.texts.iter().all(|one| texts.iter().all(|other| one.kind != other.kind)) => {
+                last.window.end = last.window.end.max(windows[at].end);
+                last.is_rough |= is_rough;
+                last.texts.extend(texts);
+            }
+            Some(last) => return Err(at_one_time(place, *basis, &last.place, taken[at].ns)),
+        }
+    }
+    Ok(moments)
+}
+
+fn at_one_time(place: &Place, basis: Basis, other: &Place, ns: i64) -> IrqtraceError {
+    let path = other.path.display();
+    let (what, help) = match basis {
+        Basis::Changed => ("was last changed", "; copying may have given both the time of the copy"),
+        _ => ("is of", ""),
+    };
+    let line = if other.path == place.path { format!("line {}", other.line) } else { format!("{path}") };
+    place.wrong(format!("{what} {}, as {line} is: two texts of one kind cannot be of one time{help}", shown(ns)))
+}
+
+/// When each was read: what its time, and how it was taken, leave possible.
+fn windows(taken: &[Taken], within_ns: i64) -> Vec<Window> {
+    let window = |(at, one): (usize, &Taken)| {
+        let last_ns = one.ns + one.resolution_ns - 1;
+        match one.basis {
+            Basis::Changed => Window { begin: one.ns - within_ns, end: last_ns },
+            Basis::Before | Basis::Report => {
+                let end = last_ns + within_ns;
+                // In one log, the next time was written when the text was there.
+                let next = taken.get(at + 1).filter(|next| one.log.is_some() && next.log == one.log);
+                let latest = next.map_or(end, |next| next.ns + next.resolution_ns - 1);
+                Window { begin: one.ns, end: end.min(latest) }
+            }
+        }
+    };
+    taken.iter().enumerate().map(window).collect()
+}

@@ -1,0 +1,225 @@
+//! What stands in a file: times, and the kernel's texts under them.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::stamp::Stamp;
+use crate::parse::TextKind;
+use crate::{IrqtraceError, ParseError, SourceUnavailable};
+
+/// The labels that lines of `/proc/softirqs` have, and none of `/proc/interrupts`.
+const SOFTIRQS: [&[u8]; 11] = [
+    b"HI",
+    b"TIMER",
+    b"NET_TX",
+    b"NET_RX",
+    b"BLOCK",
+    b"BLOCK_IOPOLL",
+    b"IRQ_POLL",
+    b"TASKLET",
+    b"SCHED",
+    b"HRTIMER",
+    b"RCU",
+];
+
+/// How packed files begin, and where.
+const PACKED: [(usize, &[u8]); 7] = [
+    (0, b"\x1f\x8b"),
+    (0, b"\xfd7zXZ"),
+    (0, b"\x28\xb5\x2f\xfd"),
+    (0, b"BZh"),
+    (0, b"PK\x03\x04"),
+    (0, b"PAR1"),
+    (257, b"ustar"),
+];
+
+/// A place in a file, for those who are to look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) path: Arc<Path>,
+    pub(super) line: usize,
+    pub(super) offset: u64,
+}
+
+impl Place {
+    /// The error that something is wrong there.
+    pub(super) fn wrong(&self, message: impl Into<String>) -> IrqtraceError {
+        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        let path = self.path.display().to_string();
+        ParseError { path, line: self.line, offset, message: message.into() }.into()
+    }
+}
+
+/// One text of the kernel, as a range of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    pub(super) kind: TextKind,
+    pub(super) place: Place,
+    pub(super) bytes: u64,
+}
+
+impl Text {
+    /// Reads it.
+    pub(super) fn read(&self) -> Result<Vec<u8>, IrqtraceError> {
+        let path = &self.place.path;
+        let read = || {
+            let mut file = File::open(path)?;
+            file.seek(SeekFrom::Start(self.place.offset))?;
+            let mut text = Vec::new();
+            file.take(self.bytes).read_to_end(&mut text)?;
+            Ok(text)
+        };
+        read().map_err(|source| IrqtraceError::Io { path: path.to_path_buf(), source })
+    }
+}
+
+/// A time, if there was one, and the texts that stand under it.
+#[derive(Clone, Debug)]
+pub(super) struct Section {
+    pub(super) stamp: Option<Stamp>,
+    /// That of the time, or else of the first text.
+    pub(super) place: Place,
+    pub(super) texts: Vec<Text>,
+}
+
+/// The sections of a file, in its order.
+///
+/// A text begins with its header of CPUs, or with what follows a time. It ends where another begins, at a time, at a line of
+/// punctuation alone or one that names the file, and at the end. Whatever else stands in it is for the parser to judge.
+pub(super) fn sections(path: &Path) -> Result<Vec<Section>, IrqtraceError> {
+    let fail = |source| IrqtraceError::Io { path: path.to_path_buf(), source };
+    let unavailable = |reason: &str, help: &str| SourceUnavailable {
+        path: path.display().to_string(),
+        reason: reason.to_owned(),
+        help: help.to_owned(),
+        errno: 0,
+    };
+    let file = File::open(path).map_err(fail)?;
+    if !file.metadata().map_err(fail)?.is_file() {
+        return Err(unavailable("is no regular file", "texts are read twice: save it as a file").into());
+    }
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let begin = reader.fill_buf().map_err(fail)?;
+    if PACKED.iter().any(|&(at, magic)| begin.get(at..).is_some_and(|rest| rest.starts_with(magic))) {
+        return Err(unavailable("is packed, and no text", "unpack it first (tar -xf, gunzip, unxz, unzip …)").into());
+    }
+    let mut scan = Scan { path: path.into(), sections: Vec::new(), open: false, rows: 0 };
+    let (mut line, mut number, mut offset) = (Vec::new(), 1, 0);
+    loop {
+        line.clear();
+        let bytes = reader.read_until(b'\n', &mut line).map_err(fail)?;
+        if bytes == 0 {
+            break;
+        }
+        scan.line(&line, number, offset)?;
+        number += 1;
+        offset += bytes as u64;
+    }
+    scan.check()?;
+    Ok(scan.sections)
+}
+
+struct Scan {
+    path: Arc<Path>,
+    sections: Vec<Section>,
+    /// The last text goes on.
+    open: bool,
+    /// How many rows it has so far.
+    rows: usize,
+}
+
+impl Scan {
+    fn line(&mut self, bytes: &[u8], number: usize, offset: u64) -> Result<(), IrqtraceError> {
+        let place = || Place { path: Arc::clone(&self.path), line: number, offset };
+        let line = std::str::from_utf8(bytes).unwrap_or_default();
+        let begins = is_header(bytes);
+        if bytes.trim_ascii().is_empty() {
+            // The parser passes over it.
+        } else if let Some(stamp) = Stamp::of_line(line) {
+            self.check()?;
+            let stamp = stamp.map_err(|message| place().wrong(message))?;
+            let section = Section { stamp: Some(stamp), place: place(), texts: Vec::new() };
+            self.sections.push(section);
+            self.open = false;
+            return Ok(());
+        } else if is_between(line) {
+            self.open = false;
+            return Ok(());
+        } else if begins || !self.open {
+            let text = Text { kind: TextKind::Interrupts, place: place(), bytes: 0 };
+            self.begin(text)?;
+        }
+        let Some(text) = self.sections.last_mut().and_then(|section| section.texts.last_mut()) else { return Ok(()) };
+        if self.open {
+            text.bytes = offset + bytes.len() as u64 - text.place.offset;
+            if !begins && !bytes.trim_ascii().is_empty() {
+                if self.rows == 0 && is_softirq(bytes) {
+                    text.kind = TextKind::Softirqs;
+                }
+                self.rows += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, text: Text) -> Result<(), IrqtraceError> {
+        self.check_kinds()?;
+        let place = text.place.clone();
+        match self.sections.last_mut() {
+            Some(section) => section.texts.push(text),
+            None => self.sections.push(Section { stamp: None, place, texts: vec![text] }),
+        }
+        (self.open, self.rows) = (true, 0);
+        Ok(())
+    }
+
+    /// That the last section has a text, and no two of one kind.
+    fn check(&self) -> Result<(), IrqtraceError> {
+        if let Some(section) = self.sections.last()
+            && section.texts.is_empty()
+        {
+            return Err(section
+                .place
+                .wrong("a time without a text after it: leave the line out, or put its text there"));
+        }
+        self.check_kinds()
+    }
+
+    fn check_kinds(&self) -> Result<(), IrqtraceError> {
+        let Some(Section { stamp, texts, .. }) = self.sections.last() else { return Ok(()) };
+        let Some((last, before)) = texts.split_last() else { return Ok(()) };
+        let Some(first) = before.iter().find(|text| text.kind == last.kind) else { return Ok(()) };
+        let file = match last.kind {
+            TextKind::Interrupts => "/proc/interrupts",
+            TextKind::Softirqs => "/proc/softirqs",
+        };
+        let time = if stamp.is_some() { "under one time" } else { "and no time between them" };
+        let message = format!(
+            "a second text of {file} {time}, after that of line {}: each needs a line with its time, as of `date +%s.%N`",
+            first.place.line
+        );
+        Err(last.place.wrong(message))
+    }
+}
+
+/// Whether a line is a header of CPUs.
+fn is_header(line: &[u8]) -> bool {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+    line.strip_prefix(b"CPU").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit))
+}
+
+fn is_softirq(line: &[u8]) -> bool {
+    let label = line.split(|&byte| byte == b':').next().unwrap_or_default().trim_ascii();
+    SOFTIRQS.contains(&label)
+}
+
+/// Whether a line only keeps texts apart: punctuation alone, or with the name of the file, as `tail` prints it and a shell
+/// shows `cat`.
+fn is_between(line: &str) -> bool {
+    let text =
+        line.trim_matches(|letter: char| letter.is_ascii_punctuation() && letter != '/' || letter.is_whitespace());
+    let name = text.strip_prefix("cat ").map_or(text, str::trim_start);
+    matches!(name, "" | "/proc/interrupts" | "/proc/softirqs") || text.bytes().all(|byte| byte.is_ascii_punctuation())
+}

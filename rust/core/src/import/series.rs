@@ -1,0 +1,204 @@
+//! From samples to a trace: each text is parsed, and what grew is written down.
+
+use std::collections::BTreeMap;
+
+use super::machine::{Seen, contradiction, missing_cpu};
+use super::order::Moment;
+use super::scan::Text;
+use crate::block::{Block, Event, Read, read_ns};
+use crate::engine::{Engine, EngineError, Reading, TextEngine};
+use crate::ledger::{Facts, Remark};
+use crate::parse::{TextKind, parse};
+use crate::select::Selection;
+use crate::source::{ReadError, TextSource};
+use crate::store::Store;
+use crate::track::{LineKeys, Tracker};
+use crate::{
+    Clock, ClockAnchor, EngineName, HostFacts, IrqtraceError, Kind, ManualClock, Settings, Trace, TraceWriter,
+    WarningType, Window,
+};
+
+/// The interval of a trace of one sample, which has none.
+const ONE_SAMPLE_NS: i64 = 1_000_000_000;
+
+const KINDS: [TextKind; 2] = [TextKind::Interrupts, TextKind::Softirqs];
+
+/// What is told of the bytes that were read, and of all that there are; an error ends the work.
+pub type Progress<'a> = dyn FnMut(u64, u64) -> Result<(), IrqtraceError> + 'a;
+
+/// Makes the trace of these samples, of which there is one at least. With a file it goes there and nowhere else.
+pub(super) fn write(
+    moments: &[Moment],
+    mut host: HostFacts,
+    file: Option<TraceWriter>,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Trace>, IrqtraceError> {
+    let (Some(first), Some(last)) = (moments.first(), moments.last()) else { return Ok(None) };
+    know_cpus(&mut host, moments)?;
+    // As wide as the smallest distance: each text then has a point of its own, less than an interval before it.
+    let distances = moments.windows(2).map(|pair| pair[1].window.begin - pair[0].window.begin);
+    let interval_ns = distances.min().unwrap_or(ONE_SAMPLE_NS);
+    let t0 = first.window.begin;
+    let mut files: Vec<Followed> = Vec::new();
+    for kind in KINDS {
+        if moments.iter().any(|moment| moment.texts.iter().any(|text| text.kind == kind)) {
+            let groups = files.iter().map(|followed| followed.trackers.len()).sum();
+            files.push(Followed::new(kind, groups));
+        }
+    }
+    let groups: Vec<_> =
+        files.iter().flat_map(|followed| followed.engine.groups().iter().map(|&group| (group, 1))).collect();
+    let kinds: BTreeMap<Kind, i64> = groups.iter().map(|(group, _)| (group.kind, interval_ns)).collect();
+    let settings = Settings { kinds, ..Settings::default() };
+    let anchor = ClockAnchor { mono_ns: t0, real_ns: t0, boot_ns: t0, raw_ns: t0, bracket_ns: 0 };
+    let mut block = Block::with_capacity(0, 0, groups.len());
+    let facts = Facts { interval_ns, irregular: true, t0, groups, host, settings, anchor };
+    let in_memory = file.is_none();
+    let mut store = Store::new(facts, file);
+    let mut keys = LineKeys::default();
+    let total = moments.iter().flat_map(|moment| &moment.texts).map(|text| text.bytes).sum();
+    let mut done = 0;
+    for moment in moments {
+        let sample = (moment.window.begin - t0) / interval_ns;
+        let late_ns = moment.window.begin - t0 - sample * interval_ns;
+        for followed in &mut files {
+            let Some(text) = moment.texts.iter().find(|text| text.kind == followed.kind) else { continue };
+            followed.read(text, moment.window)?;
+            followed.write(&mut block, &mut keys, (sample, late_ns), moment.window);
+            done += text.bytes;
+        }
+        if let [interrupts, softirqs] = &files[..]
+            && let Some(why) =
+                interrupts.seen.as_ref().zip(softirqs.seen.as_ref()).and_then(|(a, b)| missing_cpu(&a.0, &b.0))
+        {
+            return Err(moment.place.wrong(format!("texts of two machines: {why}")));
+        }
+        store.add(&block)?;
+        block.clear();
+        progress(done, total)?;
+    }
+    let rough = moments.iter().filter(|moment| moment.is_rough).count();
+    if rough > 0 && first.window != last.window {
+        let detail = format!("{rough} of {} samples", moments.len());
+        store.remark(Remark::Note { r#type: WarningType::RoughTimes, detail })?;
+    }
+    let trace = in_memory.then(|| store.trace()).transpose()?;
+    store.finish()?;
+    Ok(trace)
+}
+
+/// The CPUs that the first texts name, where nothing else has told them.
+fn know_cpus(host: &mut HostFacts, moments: &[Moment]) -> Result<(), IrqtraceError> {
+    for kind in KINDS {
+        let known = match kind {
+            TextKind::Interrupts => &mut host.cpus_online,
+            TextKind::Softirqs => &mut host.cpus_possible,
+        };
+        let first = moments.iter().flat_map(|moment| &moment.texts).find(|text| text.kind == kind);
+        if let (None, Some(text)) = (&known, first) {
+            let parsed = parse(&text.read()?, kind, "").map_err(|error| placed(text, error))?;
+            *known = Some(parsed.layout.cpus);
+        }
+    }
+    Ok(())
+}
+
+/// One of the two files, from text to text.
+struct Followed {
+    kind: TextKind,
+    engine: TextEngine<OneText>,
+    readings: Vec<Reading>,
+    trackers: Vec<Tracker>,
+    /// The last text, and where it stands.
+    seen: Option<(Seen, Text)>,
+}
+
+impl Followed {
+    /// Its groups are numbered from `first_group` on.
+    fn new(kind: TextKind, first_group: usize) -> Self {
+        let selection = Selection { kinds: Kind::ALL.to_vec(), irqs: None };
+        let engine = TextEngine::new(OneText(None), kind, selection, EngineName::Replay);
+        let groups = engine.groups();
+        Self {
+            kind,
+            readings: groups.iter().map(|_| Reading::default()).collect(),
+            trackers: (0_u8..).skip(first_group).zip(groups).map(|(at, group)| Tracker::new(at, group.kind)).collect(),
+            engine,
+            seen: None,
+        }
+    }
+
+    /// Reads and parses a text.
+    fn read(&mut self, text: &Text, window: Window) -> Result<(), IrqtraceError> {
+        self.engine.source().0 = Some((window, text.read()?));
+        let due = (1 << self.readings.len()) - 1;
+        match self.engine.read(due, &ManualClock::new(window.begin, 0), &mut self.readings) {
+            Ok(()) => {}
+            Err(EngineError::Unreadable(error)) => return Err(placed(text, error)),
+            Err(error) => return Err(error.into()),
+        }
+        let parser = self.engine.parser();
+        let now = Seen { layout: parser.layout().clone(), counts: parser.counts().to_vec() };
+        if let Some((before, of)) = &self.seen
+            && let Some(why) = contradiction(self.kind, before, &now)
+        {
+            let place = &of.place;
+            let other = if place.path == text.place.path {
+                format!("the text of line {}", place.line)
+            } else {
+                format!("{}, line {}", place.path.display(), place.line)
+            };
+            return Err(text.place.wrong(format!(
+                "this is of another machine than {other}, or the machine was started anew between them: {why}; import \
+                 each by itself"
+            )));
+        }
+        self.seen = Some((now, text.clone()));
+        Ok(())
+    }
+
+    /// Writes down what grew since the text before.
+    fn write(&mut self, block: &mut Block, keys: &mut LineKeys, (sample, late_ns): (i64, i64), window: Window) {
+        for (at, tracker) in self.trackers.iter_mut().enumerate() {
+            let reading = &mut self.readings[at];
+            let relearned = reading.relearned;
+            let group = tracker.group();
+            let rows = tracker.apply(reading, || self.engine.layout(at), keys, sample, block);
+            if relearned {
+                for (r#type, line) in self.engine.oddities(at) {
+                    block.events.push(Event::Odd { sample, group, r#type, line: Box::new(line) });
+                }
+            }
+            let read_ns = read_ns(window.begin, window.end);
+            block.reads.push(Read { sample, time: window.begin, read_ns, group, late_ns, rows });
+            block.stats[usize::from(group)].reads += 1;
+        }
+    }
+}
+
+/// An error of a text as one of the file that it stands in.
+fn placed(text: &Text, error: crate::ParseError) -> IrqtraceError {
+    let offset = usize::try_from(text.place.offset).unwrap_or(usize::MAX);
+    crate::ParseError {
+        path: text.place.path.display().to_string(),
+        line: error.line + text.place.line - 1,
+        offset: error.offset.saturating_add(offset),
+        message: error.message,
+    }
+    .into()
+}
+
+/// One text, given once: each stands for itself, and no other is a second attempt of its read.
+struct OneText(Option<(Window, Vec<u8>)>);
+
+impl TextSource for OneText {
+    fn path(&self) -> &'static str {
+        "a captured text"
+    }
+
+    fn read(&mut self, _limit: Option<usize>, _clock: &dyn Clock, text: &mut Vec<u8>) -> Result<Window, ReadError> {
+        let (window, mut next) = self.0.take().ok_or(ReadError::End)?;
+        std::mem::swap(text, &mut next);
+        Ok(window)
+    }
+}
