@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         SourceUnavailable,
         TraceFormatError,
     )
+    from .importing import import_text
     from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
     from .recording import record
     from .repairing import repair
@@ -60,6 +61,7 @@ __all__ = [
     "compare",
     "dump",
     "imbalance",
+    "import_text",
     "interference",
     "jitter",
     "map_files",

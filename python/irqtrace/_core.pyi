@@ -7,7 +7,7 @@ Errors: ``irqtrace.ParseError``, ``SourceUnavailable``, ``TraceFormatError``, ``
 ``IrqtraceError``), ``ValueError`` for a request that makes no sense here, ``FileExistsError`` and ``OSError`` for files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "check_file",
     "check_footer",
     "host_facts",
+    "import_text",
     "read_costs",
     "repair",
     "replay",
@@ -234,6 +235,23 @@ def check_file(path: str, at_most: int | None = None) -> bool:
 
 def check_footer(path: str) -> bool:
     """Checks a trace file's footer; whether it has checksums at all."""
+
+def import_text(
+    sources: Sequence[tuple[str, str | None]],
+    *,
+    within_ns: int,
+    times: str | None = None,  # "names" or "mtimes"
+    zone: str | None = None,
+    host: str | None = None,
+    path: str | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+) -> Trace | None:
+    """The trace of captured texts: paths, each with its time where that is given by hand.
+
+    ``progress`` is called about ten times a second with bytes that were read and those of all; both are 0 at first. What
+    it raises ends the work. With a path the file is written and None returned.
+    """
 
 def repair(path: str, overwrite: bool = False) -> None:
     """Makes a trace file of an unfinished recording."""

@@ -34,7 +34,8 @@ def lines(meta: Meta) -> pl.DataFrame:
 def samples(flat: pl.LazyFrame, meta: Meta) -> pl.LazyFrame:
     """Frame ``samples``: a row per read."""
     grid_ns = meta["t0_ns"] + pl.col("sample") * meta["interval_ns"]
-    return first_of_each_read(flat).with_columns(late_ns=pl.col("time").dt.epoch("ns") - grid_ns).select(*SAMPLES)
+    late_ns = pl.lit(None, dtype=pl.Int64) if meta["irregular"] else pl.col("time").dt.epoch("ns") - grid_ns
+    return first_of_each_read(flat).with_columns(late_ns=late_ns).select(*SAMPLES)
 
 
 def deltas(flat: pl.LazyFrame, meta: Meta) -> pl.LazyFrame:

@@ -60,6 +60,8 @@ class TraceInfo:
         begin_ns: the grid point of the first read; of a part, the first that it is of, which may have been missed.
         end_ns: one interval after the grid point of the last read, or after the last that a part is of.
         groups: what was read together, one each.
+        irregular: reads came at times of their own, as those of an imported trace: none was due, and so none is late or
+            missed. The interval is then the smallest distance of two of them.
         cost: None for a part of a trace: what sampling a part took is not known.
     """
 
@@ -72,6 +74,7 @@ class TraceInfo:
     host: Host
     settings: dict[str, Any]
     cost: Cost | None
+    irregular: bool = False
 
     @property
     def duration_ns(self) -> int:
@@ -147,6 +150,7 @@ def trace_info(meta: Meta, first_read: int, last_read: int) -> TraceInfo:
         ),
         settings=meta["settings"],
         cost=Cost(**meta["cost"]) if meta["cost"]["wall_ns"] else None,
+        irregular=meta["irregular"],
     )
 
 

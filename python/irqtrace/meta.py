@@ -132,6 +132,7 @@ class Meta(TypedDict):
     recording: str | None
     segment: int | None
     interval_ns: int
+    irregular: bool
     t0_ns: int
     span: list[int] | None
     groups: list[GroupMeta]
@@ -175,6 +176,8 @@ def parse_meta(text: str | bytes, path: str) -> Meta:
         )
     if meta["schema"] == _OLDEST:
         meta = {**_SINCE_OLDEST, **meta, "schema": SCHEMA}
+    # Files of before there was such a thing are of reads on a grid.
+    meta.setdefault("irregular", False)
     missing = Meta.__required_keys__ - meta.keys()
     if missing:
         raise TraceFormatError(f"{path}: the trace's description is damaged: it lacks {', '.join(sorted(missing))}")

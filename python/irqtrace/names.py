@@ -20,6 +20,7 @@ from .errors import (
     SourceUnavailable,
     TraceFormatError,
 )
+from .importing import import_text
 from .info import Cost, Group, Host, Mark, TraceInfo, TraceWarning
 from .recording import record
 from .repairing import repair

@@ -34,7 +34,9 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
     part: Meta = {
         **meta,
         "span": [start, end],
-        "groups": [_group(group, previous, reads, start, end) for group in meta["groups"]],
+        "groups": [
+            _group(group, previous, reads, start, end, irregular=meta["irregular"]) for group in meta["groups"]
+        ],
         "lines": _lines(meta, reads),
         "baselines": _baselines(spans),
         "finals": _finals(spans),
@@ -100,10 +102,14 @@ def _previous(meta: Meta, reads: _Reads, *, goes_back: bool) -> list[PreviousMet
     return sorted(read, key=lambda group: (KINDS.index(group["kind"]), ENGINES.index(group["engine"])))
 
 
-def _group(group: GroupMeta, previous: list[PreviousMeta], reads: _Reads, start: int, end: int) -> GroupMeta:
+def _group(
+    group: GroupMeta, previous: list[PreviousMeta], reads: _Reads, start: int, end: int, *, irregular: bool
+) -> GroupMeta:
     is_group = {"kind": group["kind"], "engine": group["engine"]}
     before = [read["sample"] for read in previous if is_group.items() <= read.items()]
     inside = reads.inside.filter(**is_group).to_dicts()
+    if irregular:
+        return {**group, "reads": inside[0]["reads"] if inside else 0, "missed": 0}
     first = max(start, before[0] + 1 if before else 0)
     due = len(range(-(-first // group["every"]), -(-end // group["every"])))
     count = inside[0]["reads"] if inside else 0

@@ -60,7 +60,10 @@ class Trace:
 
     @cached_property
     def samples(self) -> pl.DataFrame:
-        """One row per read: sample, time (ns, UTC), read_ns, kind, engine, late_ns (after the grid's point)."""
+        """One row per read: sample, time (ns, UTC), read_ns, kind, engine, late_ns (after the grid's point).
+
+        The last is null where reads were due at no time, as in an imported trace.
+        """
         return self._backing.samples()
 
     @cached_property
@@ -99,6 +102,8 @@ class Trace:
     def slice(self, start: Instant | None = None, end: Instant | None = None) -> Trace:
         """The reads whose grid point lies in ``[start, end)``, as a complete trace of its own.
 
+        Of irregular reads, as an imported trace has them, those that began in it.
+
         A point in time is a ``datetime`` or its ISO text (UTC where it names no zone), or a duration from this trace's
         begin such as ``"1.5s"`` or a ``timedelta``; a negative duration counts from the end. None is the begin or the
         end. The part knows the read before it, so that nothing is lost at its edge. Warnings that reach into it are
@@ -118,7 +123,7 @@ class Trace:
                 f"{_iso(info.end_ns)}, which is {duration_text(info.duration_ns)}"
             )
         start_ns, end_ns = max(start_ns, info.begin_ns), min(end_ns, info.end_ns)
-        first, after = (-((info.t0_ns - ns) // info.interval_ns) for ns in (start_ns, end_ns))
+        first, after = (self._first_sample(ns) for ns in (start_ns, end_ns))
         with files.reading(self._path):
             flat, meta = cut(*self._backing.around(first, after), first, after)
         # A mark is set at any time: the parts at the ends of a trace have those beyond its samples too.
@@ -171,6 +176,14 @@ class Trace:
         """The same without its gaps: itself, or a trace for each part between two of them."""
         runs = self._backing.runs()
         return [self] if len(runs) == 1 else [Trace(run) for run in runs]
+    def _first_sample(self, ns: int) -> int:
+        """The first sample at or after an instant: by its grid point, or where there is no grid by its read."""
+        info = self.info
+        if not info.irregular:
+            return -((info.t0_ns - ns) // info.interval_ns)
+        later = self.samples.filter(pl.col("time").dt.epoch("ns") >= ns)["sample"]
+        first = later.min() if len(later) else (info.end_ns - info.t0_ns) // info.interval_ns
+        return int(first)  # type: ignore[arg-type]
 
     @property
     def _meta(self) -> Meta:

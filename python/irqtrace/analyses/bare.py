@@ -170,6 +170,7 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
         "recording": None,
         "segment": None,
         "interval_ns": interval_ns,
+        "irregular": False,
         "t0_ns": t0_ns,
         "span": None,
         "groups": [_group(read) for read in reads.iter_rows(named=True)],

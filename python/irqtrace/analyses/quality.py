@@ -35,6 +35,9 @@ def quality(source: Trace | str | os.PathLike[str]) -> pl.DataFrame:
         - read_p50_ns, read_p90_ns, read_p99_ns, read_max_ns: how long a read took, which is how uncertain the instant
           of its counts is.
 
+          Of an imported trace, whose reads were due at no time, all from interval_ns to missed_share and late_… are null,
+          but for reads.
+
         and in every row the same facts of the sampler's thread, as it measured itself: cpu_share (of one CPU),
         cpu_ns_per_sample, and own_timer_interrupts: the local timer interrupts that its sleeps cost, about one each,
         which are part of what it recorded. These three are null in a part of a trace. Quantiles are values that
@@ -65,6 +68,9 @@ def _measured(trace: Trace) -> pl.DataFrame:
         **_quantiles("read", "read_ns"),
     )
     expected = pl.col("reads") + pl.col("missed")
+    if info.irregular:
+        untold = pl.lit(None, dtype=pl.Int64)
+        groups, expected = groups.with_columns(interval_ns=untold, missed=untold), untold
     return groups.join(measured, on=GROUP, how="left", maintain_order="left").select(
         *GROUP,
         "interval_ns",

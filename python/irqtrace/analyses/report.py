@@ -40,6 +40,7 @@ class Report:
         traces: what it is of.
         quality: how good each recording is, host and boot before the columns of `quality` where there are several.
         rates, imbalance, jitter, storms: the frames of these analyses; rates and imbalance the busiest line first.
+        jitter: None where all traces are imported ones, whose reads are on no grid; else those are left out of it.
         interference: what interrupted isolated and nohz_full CPUs; None where no host has any.
         compare: what changed at the marks of the trace; None where there are none between its reads, or several traces.
     """
@@ -48,7 +49,7 @@ class Report:
     quality: pl.DataFrame
     rates: pl.DataFrame
     imbalance: pl.DataFrame
-    jitter: pl.DataFrame
+    jitter: pl.DataFrame | None
     storms: pl.DataFrame
     interference: pl.DataFrame | None
     compare: pl.DataFrame | None
@@ -84,7 +85,8 @@ def report(source: Source) -> Report:
     traces, held = _held(known_traces(source))
     # Jitter takes as long as all the others.
     with ThreadPoolExecutor(1) as beside:
-        regularity = beside.submit(jitter, held)
+        on_grid = [trace for trace in held if not trace.info.irregular]
+        regularity = beside.submit(jitter, on_grid) if on_grid else None
         counts = reduced(held, partial(reduce_counts, every=None))
         fastest = rates.finish(counts).sort("count", descending=True, nulls_last=True, maintain_order=True)
         shared = imbalance.finish(counts).sort("total", descending=True, nulls_last=True, maintain_order=True)
@@ -96,7 +98,7 @@ def report(source: Source) -> Report:
             storms=storms(held),
             interference=_interference(counts),
             compare=compare(held) if len(held) == 1 and has_parts(held[0]) else None,
-            jitter=regularity.result(),
+            jitter=regularity.result() if regularity else None,
         )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from irqtrace.frames import GROUP
+
 from .measured import measured
 
 if TYPE_CHECKING:
@@ -41,4 +43,12 @@ def line_windows(state: State, names: Named, *, dense: bool = False) -> Iterator
 def slowest_ns(traces: Sequence[Trace]) -> int:
     """The longest interval at which anything is read: shorter windows may be without a read."""
     infos = [trace.info for trace in traces]
-    return max((ns for info in infos for ns in (info.interval_ns, *(g.interval_ns for g in info.groups))), default=1)
+    intervals = [ns for info in infos for ns in (info.interval_ns, *(g.interval_ns for g in info.groups))]
+    return max([*intervals, *(_usual_ns(trace) for trace in traces if trace.info.irregular)], default=1)
+
+
+def _usual_ns(trace: Trace) -> int:
+    """How far irregular reads of a group are apart, as a median; but so far that pauses do not make most windows empty."""
+    time = pl.col("time").dt.epoch("ns")
+    apart = trace.samples.group_by(GROUP).agg(usual=time.diff().median(), pauses=(time.max() - time.min()) / pl.len() / 4)
+    return int(apart.select(pl.max_horizontal("usual", "pauses").max()).item() or 1)

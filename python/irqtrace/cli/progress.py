@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from irqtrace import _core
 
-__all__ = ["progress_shown"]
+__all__ = ["import_shown", "progress_shown"]
 
 EMPTY_BYTES = 4
 """What a Parquet file begins with; rows come later, many at once."""
@@ -47,6 +47,25 @@ def progress_shown(duration_ns: int | None, *, quiet: bool) -> Iterator[Callable
                 elapsed=time_text(progress.elapsed_ns),
                 told=_told(progress),
             )
+
+        yield show
+
+
+@contextmanager
+def import_shown(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Gives what shows how much of texts was read, where somebody looks at it."""
+    screen = Console(file=sys.stderr, highlight=False, emoji=False)
+    if quiet or not screen.is_terminal:
+        yield None
+        return
+    with Progress(
+        TextColumn("importing"), BarColumn(bar_width=24), TextColumn("{task.fields[told]}"), console=screen, transient=True
+    ) as bar:
+        task = bar.add_task("", total=None, told="")
+
+        def show(done: int, total: int) -> None:
+            told = f"{bytes_text(done)} of {bytes_text(total)}" if total else "looking for times"
+            bar.update(task, completed=done, total=total or None, told=told)
 
         yield show
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from irqtrace.info import TraceWarning
     from irqtrace.trace import Trace
 
-__all__ = ["busiest_table", "headline", "print_quality", "print_summary", "print_warnings"]
+__all__ = ["busiest_table", "headline", "length_text", "print_quality", "print_summary", "print_warnings"]
 
 _BUSIEST = 12
 _LINE = ["kind", "irq", "name"]
@@ -45,9 +45,18 @@ def headline(trace: Trace) -> str:
     cpus = info.host.cpus_online
     where = "" if cpus is None else f", {len(cpus)} {'CPU' if len(cpus) == 1 else 'CPUs'}"
     kernel = f", Linux {info.host.kernel}" if info.host.kernel else ""
-    return harmless(
-        f"{time_text(info.duration_ns)} at {time_text(info.interval_ns)} on {info.host.host}{kernel}{where}"
-    )
+    host = info.host.host or "a host without a name"
+    return harmless(f"{length_text(trace)} on {host}{kernel}{where}")
+
+
+def length_text(trace: Trace) -> str:
+    """How long, and how often: ``5 s at 1 ms``, ``3,600 s in 61 reads``."""
+    info = trace.info
+    if not info.irregular:
+        return f"{time_text(info.duration_ns)} at {time_text(info.interval_ns)}"
+    times = trace.samples["time"].dt.epoch("ns").unique()
+    lasted_ns = int(times.max() - times.min()) if len(times) else 0  # type: ignore[operator,arg-type]
+    return f"{time_text(lasted_ns)} in {count_text(len(times))} {'read' if len(times) == 1 else 'reads'}"
 
 
 def busiest_table(trace: Trace, width: int) -> Table:
@@ -84,7 +93,11 @@ def print_quality(console: Console, frame: pl.DataFrame) -> None:
         "missed": lambda row: f"{count_text(row['missed'])} of {count_text(row['expected'])}",
         "missed share": lambda row: share_text(row["missed_share"]),
     }
-    for what in ("late", "read"):
+    # Reads at times of their own were due at none.
+    is_grid = any(row["interval_ns"] is not None for row in groups)
+    if not is_grid:
+        facts = {"reads": lambda row: count_text(row["reads"])}
+    for what in ("late", "read") if is_grid else ("read",):
         for name in ("p50", "p90", "p99", "max"):
             facts[f"{what} {name}"] = partial(_time, f"{what}_{name}_ns")
     headings = [("quality", False), *((f"{row['kind']} ({row['engine']})", True) for row in groups)]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from irqtrace.durations import duration_text
 
-from .text import count_text, harmless, time_text, when_text
+from .summary import length_text
+from .text import count_text, harmless, when_text
 
 if TYPE_CHECKING:
     from irqtrace.trace import Trace
@@ -35,16 +36,17 @@ def trace_html(trace: Trace) -> str:
 def _facts(trace: Trace) -> list[tuple[str, str]]:
     info = trace.info
     groups = ", ".join(
-        f"{group.kind} ({group.engine}) every {duration_text(group.interval_ns)}" for group in info.groups
+        f"{group.kind} ({group.engine}){'' if info.irregular else f' every {duration_text(group.interval_ns)}'}"
+        for group in info.groups
     )
     reads = sum(group.reads for group in info.groups)
     missed = sum(group.missed for group in info.groups)
     return [
-        ("length", f"{time_text(info.duration_ns)} at {duration_text(info.interval_ns)}"),
+        ("length", length_text(trace)),
         ("begin", f"{when_text(info.begin_ns)} UTC"),
-        ("host", harmless(info.host.host)),
+        ("host", harmless(info.host.host) or "a host without a name"),
         ("read", groups or "nothing"),
-        ("reads", f"{count_text(reads)} reads, {count_text(missed)} missed"),
+        ("reads", f"{count_text(reads)} reads" + ("" if info.irregular else f", {count_text(missed)} missed")),
         ("lines", f"{count_text(len(trace.lines))} lines"),
         *([("warnings", f"{len(trace.warnings)} warnings")] if trace.warnings else []),
     ]

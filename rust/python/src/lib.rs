@@ -6,6 +6,7 @@ mod checks;
 mod counts;
 mod errors;
 mod functions;
+mod import;
 mod sampler;
 mod trace;
 mod unfinished;
@@ -24,6 +25,8 @@ mod _core {
         ReadCost, add_up_warnings, can_dma_latency, can_fifo, can_lock_memory, host_facts, read_costs, replay,
         snapshot, write_trace,
     };
+    #[pymodule_export]
+    use crate::import::import_text;
     #[pymodule_export]
     use crate::sampler::{Progress, Sampler};
     #[pymodule_export]

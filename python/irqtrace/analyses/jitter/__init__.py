@@ -62,7 +62,7 @@ def jitter(source: Source) -> pl.DataFrame:
     is null for a CPU that was away for a part.
 
     Args:
-        source: as for `rates`. Of one trace quantiles are exact where memory holds the gaps, up to 20 million.
+        source: as for `rates`, but no imported trace: its reads are on no grid. Of one trace quantiles are exact where memory holds the gaps, up to 20 million.
 
     Returns:
         A row per line and CPU that had events, in the order of lines. What cannot be told is null. Types: events, gaps
@@ -109,6 +109,9 @@ def jitter(source: Source) -> pl.DataFrame:
         Several recordings of one machine are pooled; ladder and period are of those read at the interval at which there
         were most events.
 
+    Raises:
+        ValueError: for an imported trace.
+
     >>> irqtrace.jitter(trace).select("name", "cpu", "verdict", "mean_ns", "p999_ns", "period_ns")  # doctest: +SKIP
     """
     traces = traces_of(source)
@@ -143,6 +146,12 @@ def _of_one(trace: Trace) -> pl.DataFrame:
 def _reduced(trace: Trace, rows: int, most_gaps: int | None = None) -> tuple[Tables, GapsByCell | None]:
     """The tables of a trace; and of one that is to be joined with no other its gaps, if they are no more than given."""
     meta = trace._meta  # noqa: SLF001 - an analysis knows what a trace is made of
+    if meta["irregular"]:
+        name = f"{trace._path}: " if trace._path else ""  # noqa: SLF001 - as above
+        raise ValueError(
+            f"{name}jitter is told by reads on a grid, and those of an imported trace came at times of their own; "
+            f"rates, storms and compare take such a trace, and record makes one for jitter"
+        )
     known, back = groups_of_lines(meta), came_back(meta)
     empty = {name: pl.DataFrame(schema=table.schema) for name, table in CODED.items()}
     edges = {name: table for name, table in empty.items() if name in EDGES}

@@ -10,7 +10,7 @@ use super::report::{self, Report};
 use super::scan::{Place, Section, Text, sections};
 use super::stamp::Stamp;
 use super::zone::Zones;
-use super::{Options, Source, Times, name};
+use super::{Options, Progress, Source, Times, name};
 use crate::{ConfigError, HostFacts, IrqtraceError, SourceUnavailable};
 
 /// Times of last change in whole seconds may be those of a file system or an archive that keeps every other second.
@@ -67,7 +67,7 @@ struct Gathering<'a> {
 }
 
 /// Looks through all sources.
-pub(super) fn gather(options: &Options) -> Result<Gathered, IrqtraceError> {
+pub(super) fn gather(options: &Options, progress: &mut Progress<'_>) -> Result<Gathered, IrqtraceError> {
     let mut gathering = Gathering {
         options,
         zones: Zones::new(options.zone.as_deref())?,
@@ -77,7 +77,7 @@ pub(super) fn gather(options: &Options) -> Result<Gathered, IrqtraceError> {
         reports: Vec::new(),
     };
     for source in &options.sources {
-        gathering.source(source)?;
+        gathering.source(source, progress)?;
     }
     gathering.time_the_untimed()?;
     let mut host = report::one_machine(&gathering.reports)?;
@@ -88,11 +88,11 @@ pub(super) fn gather(options: &Options) -> Result<Gathered, IrqtraceError> {
 }
 
 impl Gathering<'_> {
-    fn source(&mut self, source: &Source) -> Result<(), IrqtraceError> {
+    fn source(&mut self, source: &Source, progress: &mut Progress<'_>) -> Result<(), IrqtraceError> {
         let path = &source.path;
         let found = fs::metadata(path).map_err(|source| IrqtraceError::Io { path: path.clone(), source })?;
         if !found.is_dir() || report::is_report(path) {
-            return self.entry(path, source.at.as_deref());
+            return self.entry(path, source.at.as_deref(), progress);
         }
         if source.at.is_some() {
             let said =
@@ -100,7 +100,7 @@ impl Gathering<'_> {
             return Err(ConfigError(said).into());
         }
         let before = self.taken.len() + self.untimed.len();
-        self.folder(path)?;
+        self.folder(path, progress)?;
         if self.taken.len() + self.untimed.len() == before {
             return Err(SourceUnavailable {
                 path: path.display().to_string(),
@@ -114,7 +114,7 @@ impl Gathering<'_> {
     }
 
     /// All that is in a folder, but for hidden names and links to folders.
-    fn folder(&mut self, folder: &Path) -> Result<(), IrqtraceError> {
+    fn folder(&mut self, folder: &Path, progress: &mut Progress<'_>) -> Result<(), IrqtraceError> {
         let fail = |source| IrqtraceError::Io { path: folder.to_path_buf(), source };
         let entries = fs::read_dir(folder).map_err(fail)?;
         let mut paths: Vec<PathBuf> =
@@ -129,20 +129,21 @@ impl Gathering<'_> {
                 continue;
             }
             if is_folder && !report::is_report(&path) {
-                self.folder(&path)?;
+                self.folder(&path, progress)?;
             } else {
-                self.entry(&path, None)?;
+                self.entry(&path, None, progress)?;
             }
         }
         Ok(())
     }
 
     /// A file, or a report.
-    fn entry(&mut self, path: &Path, at: Option<&str>) -> Result<(), IrqtraceError> {
+    fn entry(&mut self, path: &Path, at: Option<&str>, progress: &mut Progress<'_>) -> Result<(), IrqtraceError> {
         if path.is_dir() {
-            return self.report(path, at);
+            return self.report(path, at, progress);
         }
-        let found = sections(path)?;
+        progress(0, 0)?;
+        let found = sections(path, progress)?;
         let place = Place { path: path.into(), line: 1, offset: 0 };
         if found.is_empty() {
             return Err(place.wrong("empty, as /proc/interrupts is in a container that masks it"));
@@ -191,8 +192,8 @@ impl Gathering<'_> {
         })
     }
 
-    fn report(&mut self, path: &Path, at: Option<&str>) -> Result<(), IrqtraceError> {
-        let mut report = Report::read(path)?;
+    fn report(&mut self, path: &Path, at: Option<&str>, progress: &mut Progress<'_>) -> Result<(), IrqtraceError> {
+        let mut report = Report::read(path, progress)?;
         let place = Place { path: path.into(), line: 1, offset: 0 };
         let section = Section { stamp: None, place, texts: std::mem::take(&mut report.texts) };
         let (stamp, place) = match at {

@@ -21,7 +21,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::{ConfigError, IrqtraceError, Trace, TraceWriter};
-pub use series::Progress;
+
+/// What is told of the bytes of texts that were read, and of all that there are; both are 0 while that is being found out.
+/// An error ends the work.
+pub type Progress<'a> = dyn FnMut(u64, u64) -> Result<(), IrqtraceError> + 'a;
 
 /// How far from its time a text may have been read at most: a trace holds windows of 4.29 s, and a time may be 2 s coarse.
 pub const MAX_WITHIN_NS: i64 = 2_000_000_000;
@@ -42,6 +45,18 @@ pub enum Times {
     Names,
     /// When they were last changed.
     Mtimes,
+}
+
+impl std::str::FromStr for Times {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        match text {
+            "names" => Ok(Self::Names),
+            "mtimes" => Ok(Self::Mtimes),
+            _ => Err(ConfigError(format!("times {text:?} is neither \"names\" nor \"mtimes\""))),
+        }
+    }
 }
 
 /// What to import, and what only a person can know of it.
@@ -77,7 +92,7 @@ pub fn import(
         return Err(ConfigError(format!("within: {} ns is not from 0 to 2 s", options.within_ns)).into());
     }
     let writer = file.map(|(path, overwrite)| TraceWriter::create(path, overwrite)).transpose()?;
-    let gathered = gather::gather(options)?;
+    let gathered = gather::gather(options, progress)?;
     if let Some((path, _)) = file {
         expect_no_source(path, &gathered.taken)?;
     }

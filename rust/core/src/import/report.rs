@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::Progress;
 use super::scan::{Place, Text, sections};
 use super::stamp::Stamp;
 use crate::parse::TextKind;
@@ -28,7 +29,7 @@ pub(super) fn is_report(folder: &Path) -> bool {
 
 impl Report {
     /// Reads a report.
-    pub(super) fn read(path: &Path) -> Result<Self, IrqtraceError> {
+    pub(super) fn read(path: &Path, progress: &mut Progress<'_>) -> Result<Self, IrqtraceError> {
         let mut texts = Vec::new();
         for (file, kind) in [("proc/interrupts", TextKind::Interrupts), ("proc/softirqs", TextKind::Softirqs)] {
             let file = path.join(file);
@@ -36,7 +37,7 @@ impl Report {
                 continue;
             }
             let place = Place { path: file.as_path().into(), line: 1, offset: 0 };
-            let found = sections(&file)?;
+            let found = sections(&file, progress)?;
             match &found[..] {
                 [] => return Err(place.wrong("empty, as /proc/interrupts is in a container that masks it")),
                 [only] if only.stamp.is_none() && only.texts.len() == 1 => {

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Progress;
 use super::stamp::Stamp;
 use crate::parse::TextKind;
 use crate::{IrqtraceError, ParseError, SourceUnavailable};
@@ -34,6 +35,12 @@ const PACKED: [(usize, &[u8]); 7] = [
     (0, b"PAR1"),
     (257, b"ustar"),
 ];
+
+/// No line with a time is longer.
+const LONGEST_TIME: usize = 128;
+
+/// Lines that are looked at between two times that it is said that the work goes on.
+const LINES: usize = 8_192;
 
 /// A place in a file, for those who are to look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +95,7 @@ pub(super) struct Section {
 ///
 /// A text begins with its header of CPUs, or with what follows a time. It ends where another begins, at a time, at a line of
 /// punctuation alone or one that names the file, and at the end. Whatever else stands in it is for the parser to judge.
-pub(super) fn sections(path: &Path) -> Result<Vec<Section>, IrqtraceError> {
+pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<Section>, IrqtraceError> {
     let fail = |source| IrqtraceError::Io { path: path.to_path_buf(), source };
     let unavailable = |reason: &str, help: &str| SourceUnavailable {
         path: path.display().to_string(),
@@ -115,6 +122,9 @@ pub(super) fn sections(path: &Path) -> Result<Vec<Section>, IrqtraceError> {
         }
         scan.line(&line, number, offset)?;
         number += 1;
+        if number.is_multiple_of(LINES) {
+            progress(0, 0)?;
+        }
         offset += bytes as u64;
     }
     scan.check()?;
@@ -133,7 +143,7 @@ struct Scan {
 impl Scan {
     fn line(&mut self, bytes: &[u8], number: usize, offset: u64) -> Result<(), IrqtraceError> {
         let place = || Place { path: Arc::clone(&self.path), line: number, offset };
-        let line = std::str::from_utf8(bytes).unwrap_or_default();
+        let line = if bytes.len() > LONGEST_TIME { "…" } else { std::str::from_utf8(bytes).unwrap_or("…") };
         let begins = is_header(bytes);
         if bytes.trim_ascii().is_empty() {
             // The parser passes over it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Progress;
 use super::machine::{Seen, contradiction, missing_cpu};
 use super::order::Moment;
 use super::scan::Text;
@@ -22,9 +23,6 @@ use crate::{
 const ONE_SAMPLE_NS: i64 = 1_000_000_000;
 
 const KINDS: [TextKind; 2] = [TextKind::Interrupts, TextKind::Softirqs];
-
-/// What is told of the bytes that were read, and of all that there are; an error ends the work.
-pub type Progress<'a> = dyn FnMut(u64, u64) -> Result<(), IrqtraceError> + 'a;
 
 /// Makes the trace of these samples, of which there is one at least. With a file it goes there and nowhere else.
 pub(super) fn write(
@@ -63,7 +61,9 @@ pub(super) fn write(
         let late_ns = moment.window.begin - t0 - sample * interval_ns;
         for followed in &mut files {
             let Some(text) = moment.texts.iter().find(|text| text.kind == followed.kind) else { continue };
-            followed.read(text, moment.window)?;
+            let is_last = sample > 0 && std::ptr::eq(moment, last);
+            followed.read(text, moment.window).map_err(|error| if is_last { cut_off(error) } else { error })?;
+            followed.expect_same_machine(text)?;
             followed.write(&mut block, &mut keys, (sample, late_ns), moment.window);
             done += text.bytes;
         }
@@ -133,10 +133,14 @@ impl Followed {
         self.engine.source().0 = Some((window, text.read()?));
         let due = (1 << self.readings.len()) - 1;
         match self.engine.read(due, &ManualClock::new(window.begin, 0), &mut self.readings) {
-            Ok(()) => {}
-            Err(EngineError::Unreadable(error)) => return Err(placed(text, error)),
-            Err(error) => return Err(error.into()),
+            Ok(()) => Ok(()),
+            Err(EngineError::Unreadable(error)) => Err(placed(text, error)),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// That what was read is of the machine of the text before.
+    fn expect_same_machine(&mut self, text: &Text) -> Result<(), IrqtraceError> {
         let parser = self.engine.parser();
         let now = Seen { layout: parser.layout().clone(), counts: parser.counts().to_vec() };
         if let Some((before, of)) = &self.seen
@@ -186,6 +190,13 @@ fn placed(text: &Text, error: crate::ParseError) -> IrqtraceError {
         message: error.message,
     }
     .into()
+}
+
+/// The same of the last text, which whatever ended the capture may have cut off.
+fn cut_off(error: IrqtraceError) -> IrqtraceError {
+    let IrqtraceError::Parse(mut error) = error else { return error };
+    error.message += "; if the capture was cut off in this text, leave it and its time out";
+    error.into()
 }
 
 /// One text, given once: each stands for itself, and no other is a second attempt of its read.

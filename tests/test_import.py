@@ -1,0 +1,496 @@
+"""What people have captured becomes the trace that a sampler would have recorded; what cannot be known is asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import irqtrace
+from captured import FIRST, GROWN, NOON, NOON_S, SECOND, SERIES, THIRD, Captured, after_noon, log_text, report
+from irqtrace import ParseError, SourceUnavailable, Trace, import_text, open_trace
+from irqtrace.cli import main
+from made import small_trace
+from test_trace import conserved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CORPUS = Path("/work/shared/corpus")
+UNEVEN = (0, 60, 187)
+"""Seconds after noon."""
+
+
+def saved(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def counted(trace: Trace) -> dict[str, int]:
+    """What each name counted."""
+    sums = irqtrace.rates(trace, by="name")
+    return {name: count for name, count in sums.select("name", "count").iter_rows() if count}
+
+
+def times_of(trace: Trace) -> list[datetime]:
+    return list(trace.samples["time"].unique().sort())
+
+
+# --- the forms of captures
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "%a %b %e %H:%M:%S UTC %Y",
+        "%a %b %e %I:%M:%S %p UTC %Y",
+        "%a, %d %b %Y %H:%M:%S +0000",
+        "%Y-%m-%dT%H:%M:%S+00:00",
+        "%Y-%m-%d %H:%M:%S+00:00",
+        "%s",
+        "=== %a %b %e %H:%M:%S UTC %Y ===",
+    ],
+)
+def test_a_log_of_date_and_cat_is_a_trace_at_its_own_times(tmp_path: Path, form: str) -> None:
+    log = saved(tmp_path / "a.log", log_text([at.strftime(form) for at in after_noon(*UNEVEN)]))
+    trace = import_text(log)
+    assert times_of(trace) == after_noon(*UNEVEN)
+    assert counted(trace) == GROWN
+    assert conserved(trace)
+
+
+def test_a_log_of_local_times_asks_for_the_zone(tmp_path: Path) -> None:
+    times = [(at + timedelta(hours=1)).strftime("%a %b %e %H:%M:%S CET %Y") for at in after_noon(*UNEVEN)]
+    log = saved(tmp_path / "a.log", log_text(times))
+    with pytest.raises(ParseError, match=r"a\.log: line 1, byte 0: .*CET.* zone .*Europe/Berlin"):
+        import_text(log)
+    for zone in ("Europe/Berlin", "+01:00"):
+        assert times_of(import_text(log, zone=zone)) == after_noon(*UNEVEN)
+    with pytest.raises(ParseError, match="no time of Europe/London"):
+        import_text(log, zone="Europe/London")
+    with pytest.raises(ValueError, match="zone 'CETT' is not known|zone \"CETT\" is not known"):
+        import_text(log, zone="CETT")
+
+
+def test_a_log_goes_on_from_winter_into_summer(tmp_path: Path) -> None:
+    times = ["Sun Oct 25 02:59:30 CEST 2026", "Sun Oct 25 02:00:30 CET 2026", "Sun Oct 25 02:10:00 CET 2026"]
+    log = saved(tmp_path / "a.log", log_text(times))
+    apart = pl.Series(times_of(import_text(log, zone="Europe/Berlin"))).diff().drop_nulls()
+    assert apart.to_list() == [timedelta(seconds=60), timedelta(minutes=9, seconds=30)]
+    with pytest.raises(ParseError, match="line 8.*cannot both be"):
+        import_text(log, zone="+02:00")
+    bare = saved(tmp_path / "b.log", log_text(["2026-10-25 02:59:30", "2026-10-25 03:00:30", "2026-10-25 03:10:00"]))
+    with pytest.raises(ParseError, match="was twice in Europe/Berlin"):
+        import_text(bare, zone="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("form", "zone"),
+    [
+        ("{kind}-%Y%m%d-%H%M%S", "UTC"),
+        ("{kind}.%Y-%m-%dT%H:%M:%SZ", None),
+        ("%s-{kind}.txt", None),
+        ("%Y-%m-%d_%H.%M.%S/{kind}", "UTC"),
+        ("%Y%m%dT%H%M%S+0000.{kind}", None),
+    ],
+)
+def test_copies_with_times_in_their_names_are_a_trace(tmp_path: Path, form: str, zone: str | None) -> None:
+    for at, one in zip(after_noon(*UNEVEN), SERIES, strict=True):
+        for kind in ("interrupts", "softirqs"):
+            saved(tmp_path / "copies" / at.strftime(form).format(kind=kind), getattr(one, kind))
+    saved(tmp_path / "copies" / ".hidden", "of no interest")
+    trace = import_text(tmp_path / "copies", zone=zone)
+    assert times_of(trace) == after_noon(*UNEVEN)
+    assert counted(trace) == GROWN
+    assert len(trace.samples) == 3 * len(UNEVEN), "both texts of one time are one sample"
+    if zone is not None:
+        with pytest.raises(ValueError, match=r"copies.*zone .*Europe/Berlin"):
+            import_text(tmp_path / "copies")
+
+
+def test_times_of_last_change_are_taken_only_when_asked_for(tmp_path: Path) -> None:
+    names = ["before.txt", "later.txt", "last.txt"]
+    for name, after, one in zip(names, UNEVEN, SERIES, strict=True):
+        path = saved(tmp_path / "copies" / name, one.interrupts)
+        ns = (NOON_S + after) * 10**9 + 5
+        os.utime(path, ns=(ns, ns))
+    with pytest.raises(ValueError, match=r"its name tells no time.*--times mtimes"):
+        import_text(tmp_path / "copies")
+    trace = import_text(tmp_path / "copies", times="mtimes", within="100ms")
+    begins = [NOON_S * 10**9 + 5 + after * 10**9 - 100_000_000 for after in UNEVEN]
+    assert trace.samples["time"].unique().sort().dt.epoch("ns").to_list() == begins, "the read began before it"
+    assert counted(trace) == {name: count for name, count in GROWN.items() if name != "NET_RX"}
+
+
+def test_copies_that_have_lost_their_times_are_an_error(tmp_path: Path) -> None:
+    for name, one in zip("ab", SERIES, strict=False):
+        path = saved(tmp_path / "copies" / name, one.interrupts)
+        os.utime(path, (NOON_S, NOON_S))
+    with pytest.raises(ParseError, match=r"copies/b: .*last changed 2026-01-06T12:00:00Z, as .*copies/a is.*copying"):
+        import_text(tmp_path / "copies", times="mtimes")
+
+
+def test_a_pair_is_given_its_times_by_hand(tmp_path: Path) -> None:
+    before = saved(tmp_path / "before", FIRST.interrupts)
+    after = saved(tmp_path / "after", SECOND.interrupts)
+    soft = [saved(tmp_path / f"soft{at}", one.softirqs) for at, one in enumerate((FIRST, SECOND))]
+    by_hand = import_text({"2026-01-06T12:00:00Z": [before, soft[0]], NOON + timedelta(minutes=5): [after, soft[1]]})
+    assert times_of(by_hand) == after_noon(0, 300)
+    assert counted(by_hand) == {"eth0": 100, "Local timer interrupts": 510, "NET_RX": 7}
+    with pytest.raises(ValueError, match="zone"):
+        import_text({NOON.replace(tzinfo=None): before})
+    with pytest.raises(ValueError, match="'tomorrow' is no time|\"tomorrow\" is no time"):
+        import_text({"tomorrow": before})
+    with pytest.raises(ValueError, match="has times of its own"):
+        import_text({"2026-01-06T12:00:00Z": saved(tmp_path / "log", log_text(["1767700800"], (FIRST,)))})
+    with pytest.raises(ValueError, match="this is a folder"):
+        import_text({"2026-01-06T12:00:00Z": tmp_path})
+
+
+SOS = {
+    "date": "Tue Jan  6 13:00:00 CET 2026\n",
+    "sos_commands/date/date_--utc": "Tue Jan  6 12:00:00 UTC 2026\n",
+    "hostname": "db7\n",
+    "uname": "Linux db7 6.1.0-9-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.27-1 (2023-05-08) x86_64 GNU/Linux\n",
+    "proc/sys/kernel/random/boot_id": "0b0c7f3e-aaaa-bbbb-cccc-000000000000\n",
+}
+
+
+def test_a_sosreport_is_one_read_with_the_facts_of_its_machine(tmp_path: Path) -> None:
+    trace = import_text(report(tmp_path / "sos", FIRST, SOS))
+    assert times_of(trace) == [NOON]
+    assert trace.deltas["delta"].sum() == 0
+    host = trace.info.host
+    assert (host.host, host.kernel, host.arch) == ("db7", "6.1.0-9-amd64", "x86_64")
+    assert host.boot == "0b0c7f3e-aaaa-bbbb-cccc-000000000000"
+    assert (host.cpus_online, host.cpus_possible) == ((0, 1), (0, 1))
+    assert trace._meta["baselines"]["count"] == [11, 500, 70, 1_000, 2_000, 33, 44]
+    assert conserved(trace)
+    assert irqtrace.rates(trace)["rate"].null_count() == len(irqtrace.rates(trace))
+
+
+def test_several_sosreports_of_one_start_are_a_series_and_rough(tmp_path: Path) -> None:
+    first = report(tmp_path / "all/one", FIRST, SOS)
+    report(tmp_path / "all/two", SECOND, {**SOS, "sos_commands/date/date_--utc": "Tue Jan  6 15:00:00 UTC 2026\n"})
+    trace = import_text(tmp_path / "all")
+    assert times_of(trace) == after_noon(0, 3 * 3_600)
+    assert [warning.type for warning in trace.warnings] == ["rough_times"]
+    assert import_text(first).warnings == ()
+    anew = {**SOS, "proc/sys/kernel/random/boot_id": "1\n", "sos_commands/date/date_--utc": "1767780000\n"}
+    third = report(tmp_path / "three", THIRD, anew)
+    with pytest.raises(ValueError, match=r"three: has the boot id .*started anew"):
+        import_text([first, third])
+    other = report(tmp_path / "four", THIRD, {**SOS, "hostname": "db8\n", "date": "1767780000\n"})
+    with pytest.raises(ValueError, match=r"four: is of the host \"db8\".*\"db7\""):
+        import_text([first, other])
+
+
+def test_a_report_without_a_date_asks_for_its_time(tmp_path: Path) -> None:
+    sos = report(tmp_path / "sos", FIRST, {})
+    with pytest.raises(ValueError, match=r"sos: the report has none of .*date.*--at"):
+        import_text(sos)
+    trace = import_text({"2026-01-06T12:00:00Z": sos}, host="db9")
+    assert (times_of(trace), trace.info.host.host) == ([NOON], "db9")
+
+
+# --- what is refused
+
+
+def test_a_clock_that_runs_backwards_is_an_error_with_both_times(tmp_path: Path) -> None:
+    log = saved(tmp_path / "a.log", log_text(["1767700800", "1767700860", "1767700859"]))
+    with pytest.raises(ParseError, match=r"12:00:59Z here, after 2026-01-06T12:01:00Z in line 8") as caught:
+        import_text(log)
+    assert (caught.value.path, caught.value.line) == (str(log), 15)
+    log.write_text(log_text(["1767700800", "1767700860", "1767700860"]))
+    with pytest.raises(ParseError, match="does not run forward"):
+        import_text(log)
+
+
+def test_what_is_no_capture_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceUnavailable, match=r"empty: the folder holds no files; give one"):
+        import_text(tmp_path / "empty")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        import_text(tmp_path / "nowhere")
+    masked = saved(tmp_path / "masked-1767700800", "")
+    with pytest.raises(ParseError, match="masked-1767700800: line 1, byte 0: empty.*container"):
+        import_text(masked)
+    shutil.make_archive(str(tmp_path / "sos"), "gztar", tmp_path / "empty")
+    with pytest.raises(SourceUnavailable, match=r"sos\.tar\.gz: is packed.*unpack"):
+        import_text(tmp_path / "sos.tar.gz")
+    os.mkfifo(tmp_path / "pipe-1767700800")
+    with pytest.raises(SourceUnavailable, match="no regular file"):
+        import_text(tmp_path / "pipe-1767700800")
+    with pytest.raises(ValueError, match="no source"):
+        import_text([])
+    with pytest.raises(TypeError, match="path of a file"):
+        import_text([3])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="names.*mtimes"):
+        import_text(masked, times="dates")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="within"):
+        import_text(masked, within="3s")
+
+
+BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
+    "words between": (lambda log: log.replace("1767700860\n", "uptime says hello\n1767700860\n"), "line 7, byte "),
+    "words after a time": (lambda log: log.replace("1767700860\n", "1767700860\nLinux db7\n"), "line 9, byte .*neither a header"),
+    "no first time": (lambda log: log.partition("\n")[2], "line 1, byte 0: a text before the first time"),
+    "no text": (lambda log: log + "1767700900\n", "line 22, byte .*a time without a text"),
+    "two texts": (lambda log: log.replace("1767700860\n", "\n---\n"), "line 10, byte .*second text of /proc/interrupts under one"),
+    "cut off": (lambda log: log[:-70], "line .*if the capture was cut off in this text"),
+    "a count that is none": (lambda log: log.replace(" 500 ", " 5x0 ", 1), "line 4, byte 91"),
+    "to the minute": (lambda log: log.replace("1767700860\n", "2026-01-06 12:01Z\n"), "line 8, byte .*no seconds"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_whatever_else_stands_in_a_log_is_an_error_with_its_place(tmp_path: Path, what: str) -> None:
+    breaks, told = BROKEN[what]
+    log = saved(tmp_path / "a.log", breaks(log_text(["1767700800", "1767700860", "1767700890"])))
+    with pytest.raises(ParseError, match=rf"a\.log: {told}"):
+        import_text(log)
+
+
+def test_texts_of_two_machines_are_an_error_that_names_both(tmp_path: Path) -> None:
+    def told(first: Captured | str, second: Captured | str) -> str:
+        texts = [one if isinstance(one, str) else one.interrupts + one.softirqs for one in (first, second)]
+        paths = [saved(tmp_path / f"text-{NOON_S + 60 * at}", text) for at, text in enumerate(texts)]
+        with pytest.raises(ParseError, match="another machine|two machines") as caught:
+            import_text(paths)
+        assert caught.value.path == str(paths[1])
+        return str(caught.value)
+
+    assert "8 of the 8 counts" not in told(THIRD, Captured({name: [1, 1] for name in FIRST.counts}))
+    assert "all CPUs" in told(FIRST, FIRST.interrupts + "                    CPU0\n      NET_RX:         99\n")
+    arm = "           CPU0       CPU1\n 24:          9          9  GICv3  27 Level     arch_timer\nIPI0:         9          9       Rescheduling interrupts\n"
+    assert "no lettered line in common" in told(FIRST.interrupts, arm)
+    many = "           CPU0\n" + "".join(f" {n}: {n:>10}  IO-APIC   {n}-edge      dev{n}\n" for n in range(10, 16))
+    assert "stand for something else" in told(many, many.replace("IO-APIC", "PCI-MSI").replace("dev", "other"))
+    wide = FIRST.interrupts.replace("CPU1", "CPU7")
+    assert "CPU 7 is in" in told(FIRST, wide)
+
+
+def test_drivers_and_cpus_that_come_and_go_are_no_other_machine(tmp_path: Path) -> None:
+    one_cpu = "           CPU0       \n 24:        111  IO-APIC   5-edge      eth0\nLOC:       1250   Local timer interrupts\n"
+    anew = SECOND.interrupts.replace("        111          0", "          1          0")
+    texts = [FIRST.interrupts, one_cpu, SECOND.interrupts, anew]
+    paths = [saved(tmp_path / f"text-{NOON_S + 60 * at}", text) for at, text in enumerate(texts)]
+    trace = import_text(paths)
+    assert {warning.type for warning in trace.warnings} == {"layout_changed", "reset"}
+    assert conserved(trace)
+
+
+def test_nothing_is_overwritten_unless_it_is_asked_for(tmp_path: Path) -> None:
+    log = saved(tmp_path / "a.log", log_text(["1767700800", "1767700860", "1767700890"]))
+    path = saved(tmp_path / "t.parquet", "kept")
+    with pytest.raises(FileExistsError):
+        import_text(log, path=path)
+    broken = saved(tmp_path / "b.log", log.read_text() + "more\n")
+    with pytest.raises(ParseError):
+        import_text(broken, path=path, overwrite=True)
+    assert path.read_text() == "kept"
+    kept = log.read_text()
+    with pytest.raises(ValueError, match="would replace this source"):
+        import_text(log, path=log, overwrite=True)
+    assert log.read_text() == kept
+    assert counted(import_text(log, path=path, overwrite=True)) == GROWN
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.log", "b.log", "t.parquet"]
+
+
+# --- irregular traces
+
+
+@pytest.fixture
+def irregular(tmp_path: Path) -> Trace:
+    """Three reads, with 60 and 127 s between them."""
+    log = saved(tmp_path / "a.log", log_text([str(NOON_S + after) for after in UNEVEN]))
+    return import_text(log, host="db7")
+
+
+def test_nothing_is_late_or_missed_where_nothing_was_due(irregular: Trace, tmp_path: Path) -> None:
+    irregular.write(tmp_path / "t.parquet")
+    for trace in (irregular, open_trace(tmp_path / "t.parquet"), irregular.slice("60s"), irregular.slice(None, "61s")):
+        assert trace.info.irregular
+        assert trace.samples["late_ns"].null_count() == len(trace.samples)
+        assert all(group.missed == 0 for group in trace.info.groups)
+        assert trace.warnings == ()
+        told = irqtrace.quality(trace)
+        for column in ("interval_ns", "expected", "missed", "missed_share", "late_p50_ns", "late_max_ns", "cpu_share"):
+            assert told[column].null_count() == len(told)
+        assert told["reads"].to_list() == [len(trace.samples) // 3] * 3
+        assert "missed" not in repr(trace)
+        assert conserved(trace)
+    assert_frame_equal(irregular.frame(), open_trace(tmp_path / "t.parquet").frame(), categorical_as_str=True)
+
+
+def test_a_slice_has_the_reads_that_began_in_it(irregular: Trace) -> None:
+    parts = [irregular.slice(None, "60s"), irregular.slice("60s", "187s"), irregular.slice("187s")]
+    assert [times_of(part) for part in parts] == [[at] for at in after_noon(*UNEVEN)]
+    assert [counted(part).get("eth0", 0) for part in parts] == [0, 100, 5]
+    assert counted(irregular.slice("186999999999ns", "187000000001ns")) == {
+        "eth0": 5,
+        "nvme0q1": 2,
+        "Local timer interrupts": 60,
+    }
+
+
+def test_rates_have_bounds_that_the_times_of_the_texts_allow(irregular: Trace) -> None:
+    rows = irqtrace.rates(irregular, by="name").filter(name="eth0").to_dicts()
+    # A time to the second, and a tenth to read.
+    (row,) = rows
+    assert row["rate"] == pytest.approx(105 / 187)
+    assert row["rate_lo"] == pytest.approx(105 / 188.1, abs=1e-6)
+    assert row["rate_hi"] == pytest.approx(105 / 185.9, abs=1e-6)
+    windows = irqtrace.rates(irregular, "60s", by="name").filter(name="eth0")
+    assert windows["count"].to_list() == [0, 100, None, 5]
+    assert windows["rate"].to_list()[1::2] == pytest.approx([100 / 60, 5 / 127])
+
+
+def test_texts_that_follow_fast_have_no_upper_bound_where_nobody_can_know_it(tmp_path: Path) -> None:
+    log = saved(tmp_path / "a.log", log_text([f"1767700800.{at}00" for at in range(3)]))
+    trace = import_text(log, within="2s")
+    ends = trace.samples.select(end=pl.col("time").dt.epoch("ns") + pl.col("read_ns"))["end"].unique().sort()
+    noon_ns = NOON_S * 10**9
+    # Each was read before the next time was written.
+    assert ends.to_list() == [noon_ns + 100_999_999, noon_ns + 200_999_999, noon_ns + 2_200_999_999]
+    assert irqtrace.rates(trace, "100ms", by="name").filter(name="eth0")["rate_hi"].to_list()[1] is None
+
+
+def test_jitter_asks_for_a_grid_and_a_report_does_without(irregular: Trace, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="grid"):
+        irqtrace.jitter(irregular)
+    told = irqtrace.report(irregular)
+    assert told.jitter is None
+    assert "How regularly" not in repr(told)
+    assert "rates" in json.loads(told.to_json())
+    recorded = open_trace(small_trace().save(tmp_path / "r.parquet"))
+    both = irqtrace.report([irregular, recorded])
+    assert_frame_equal(both.jitter, irqtrace.report(recorded).jitter, categorical_as_str=True)  # type: ignore[arg-type]
+
+
+def test_other_analyses_take_irregular_traces(irregular: Trace) -> None:
+    assert irqtrace.imbalance(irregular).filter(name="eth0")["total"].to_list() == [105]
+    assert irqtrace.storms(irregular).is_empty()
+    assert irqtrace.interference(irregular, cpus=[1]).filter(name="NET_RX")["count"].to_list() == [7]
+    after = irregular.slice("60s")
+    assert set(irqtrace.compare(irregular, after)["name"]) == {"eth0", "nvme0q1", "Local timer interrupts", "NET_RX"}
+
+
+def test_windows_of_storms_are_as_wide_as_reads_are_apart(tmp_path: Path) -> None:
+    machine, texts, times = FIRST, [], []
+    for at in range(40):
+        times.append(NOON_S + 60 * at + (at == 1) * -59 + (at > 30) * 10**7)
+        machine = machine.grown(eth0=[10_000 if at == 20 else 60, 0], LOC=[6_000, 6_000])
+        texts.append(machine)
+    log = saved(tmp_path / "a.log", log_text([str(at) for at in times], tuple(texts)))
+    trace = import_text(log)
+    assert trace.info.interval_ns == 10**9
+    (storm,) = irqtrace.storms(trace).filter(pl.col("name") == "eth0").to_dicts()
+    assert storm["count"] >= 10_000
+
+
+def test_a_file_of_before_there_were_irregular_traces_is_on_a_grid(make_trace: Callable[..., Trace]) -> None:
+    trace = make_trace()
+    assert not trace.info.irregular
+    assert trace.samples["late_ns"].null_count() == 0
+
+
+# --- the command
+
+
+def run(*arguments: str | Path) -> int:
+    return main(["import", *map(str, arguments)])
+
+
+def test_the_command_writes_a_trace_and_prints_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = saved(tmp_path / "a.log", log_text([str(NOON_S + after) for after in UNEVEN]))
+    path = tmp_path / "t.parquet"
+    assert run(log, "-o", path, "--host", "db7") == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "187 s in 3 reads on db7, 2 CPUs" in said.out
+    assert "eth0" in said.out
+    assert str(path) in said.out
+    assert "late" not in said.out
+    assert counted(open_trace(path)) == GROWN
+    assert run(log, "-o", path) == 1
+    assert "--force" in capsys.readouterr().err
+    assert run(log, "-o", path, "--force", "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+    assert main(["report", str(path)]) == 0
+    assert main(["quality", str(path)]) == 0
+    assert main(["jitter", str(path)]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_command_takes_a_pair_with_its_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = (saved(tmp_path / name, one.interrupts) for name, one in (("b", FIRST), ("a", SECOND)))
+    path = tmp_path / "t.parquet"
+    at = ["--at", "2026-01-06 13:00:00", before, "--at", "2026-01-06 13:05:00", after]
+    assert run(*at, "-o", path) == 2
+    assert "--zone" in capsys.readouterr().err
+    assert run(*at, "-o", path, "--zone", "Europe/Berlin") == 0
+    assert times_of(open_trace(path)) == after_noon(0, 300)
+    assert run("-o", path, "--force") == 2
+    assert "no source" in capsys.readouterr().err
+
+
+def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    log = saved(tmp_path / "a.log", log_text(["1767700800"], (FIRST,)))
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt(done, total)
+
+    with pytest.raises(KeyboardInterrupt):
+        import_text(log, path=tmp_path / "t.parquet", progress=stop)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.log"]
+
+
+# --- what there is
+
+
+@pytest.mark.skipif(not Path("/proc/interrupts").exists(), reason="wants the running kernel's counters")
+def test_a_loop_of_a_shell_is_imported_to_the_last_count(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    loop = "for n in 1 2 3 4; do date +%s.%N; cat /proc/interrupts; cat /proc/softirqs; done"
+    log.write_text(subprocess.run(["sh", "-c", loop], check=True, capture_output=True, text=True).stdout)
+    first_ns = time.time_ns()
+    if not irqtrace.snapshot().height:
+        pytest.skip("the counters are masked here")
+    trace = import_text(log)
+    assert len(times_of(trace)) == 4
+    assert trace.samples["time"].dt.epoch("ns").max() < first_ns  # type: ignore[operator]
+    assert conserved(trace)
+    last = log.read_text().splitlines()
+    at = [number for number, line in enumerate(last) if line.strip().startswith("CPU")][-2:]
+    text = saved(tmp_path / "interrupts", "\n".join(last[at[0] : at[1]]) + "\n")
+    counts = irqtrace.snapshot(interrupts=text).filter(pl.col("count") > 0)
+    finals = pl.DataFrame(dict(trace._meta["finals"])).join(trace.lines.select("line", "kind"), on="line")
+    assert finals.filter(pl.col("kind") != "softirq", pl.col("count") > 0)["count"].sum() == counts["count"].sum()
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of texts of many machines is not here")
+def test_each_text_of_the_corpus_is_a_read_or_the_parsers_error() -> None:
+    texts = sorted(CORPUS.glob("interrupts/*.txt"))
+    assert texts
+    for text in texts:
+        try:
+            expected = irqtrace.snapshot(interrupts=text)
+        except ParseError as error:
+            with pytest.raises(ParseError) as caught:
+                import_text({"1767700800": text})
+            assert str(caught.value) == str(error)
+            continue
+        trace = import_text({"1767700800": text})
+        assert len(trace.deltas) == len(expected)
+        assert sum(trace._meta["baselines"]["count"]) == expected["count"].sum()
