@@ -23,7 +23,9 @@ class Captured:
 
     def grown(self, **by: list[int]) -> Captured:
         """The machine when some have grown, each CPU by so much."""
-        return Captured({name: [a + b for a, b in zip(had, by.get(name, [0, 0]), strict=True)] for name, had in self.counts.items()})
+        return Captured(
+            {name: [a + b for a, b in zip(had, by.get(name, [0, 0]), strict=True)] for name, had in self.counts.items()}
+        )
 
     @property
     def interrupts(self) -> str:
@@ -33,7 +35,9 @@ class Captured:
             (" 36", "nvme0q1", "PCI-MSI 524288-edge      nvme0q1"),
             ("LOC", "LOC", " Local timer interrupts"),
         ]
-        lines = [f"{label}:{''.join(f' {count:>10}' for count in self.counts[name])}  {tail}\n" for label, name, tail in rows]
+        lines = [
+            f"{label}:{''.join(f' {count:>10}' for count in self.counts[name])}  {tail}\n" for label, name, tail in rows
+        ]
         return "           CPU0       CPU1       \n" + "".join(lines)
 
     @property

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+import warnings
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +79,7 @@ def test_a_log_of_local_times_asks_for_the_zone(tmp_path: Path) -> None:
         assert times_of(import_text(log, zone=zone)) == after_noon(*UNEVEN)
     with pytest.raises(ParseError, match="no time of Europe/London"):
         import_text(log, zone="Europe/London")
-    with pytest.raises(ValueError, match="zone 'CETT' is not known|zone \"CETT\" is not known"):
+    with pytest.raises(ValueError, match=r"zone 'CETT' is not known|zone \"CETT\" is not known"):
         import_text(log, zone="CETT")
 
 
@@ -87,7 +88,7 @@ def test_a_log_goes_on_from_winter_into_summer(tmp_path: Path) -> None:
     log = saved(tmp_path / "a.log", log_text(times))
     apart = pl.Series(times_of(import_text(log, zone="Europe/Berlin"))).diff().drop_nulls()
     assert apart.to_list() == [timedelta(seconds=60), timedelta(minutes=9, seconds=30)]
-    with pytest.raises(ParseError, match="line 8.*cannot both be"):
+    with pytest.raises(ParseError, match=r"line 8.*cannot both be"):
         import_text(log, zone="+02:00")
     bare = saved(tmp_path / "b.log", log_text(["2026-10-25 02:59:30", "2026-10-25 03:00:30", "2026-10-25 03:10:00"]))
     with pytest.raises(ParseError, match="was twice in Europe/Berlin"):
@@ -149,7 +150,7 @@ def test_a_pair_is_given_its_times_by_hand(tmp_path: Path) -> None:
     assert counted(by_hand) == {"eth0": 100, "Local timer interrupts": 510, "NET_RX": 7}
     with pytest.raises(ValueError, match="zone"):
         import_text({NOON.replace(tzinfo=None): before})
-    with pytest.raises(ValueError, match="'tomorrow' is no time|\"tomorrow\" is no time"):
+    with pytest.raises(ValueError, match=r"'tomorrow' is no time|\"tomorrow\" is no time"):
         import_text({"tomorrow": before})
     with pytest.raises(ValueError, match="has times of its own"):
         import_text({"2026-01-06T12:00:00Z": saved(tmp_path / "log", log_text(["1767700800"], (FIRST,)))})
@@ -223,7 +224,7 @@ def test_what_is_no_capture_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         import_text(tmp_path / "nowhere")
     masked = saved(tmp_path / "masked-1767700800", "")
-    with pytest.raises(ParseError, match="masked-1767700800: line 1, byte 0: empty.*container"):
+    with pytest.raises(ParseError, match=r"masked-1767700800: line 1, byte 0: empty.*container"):
         import_text(masked)
     shutil.make_archive(str(tmp_path / "sos"), "gztar", tmp_path / "empty")
     with pytest.raises(SourceUnavailable, match=r"sos\.tar\.gz: is packed.*unpack"):
@@ -235,20 +236,29 @@ def test_what_is_no_capture_is_an_error_that_names_it(tmp_path: Path) -> None:
         import_text([])
     with pytest.raises(TypeError, match="path of a file"):
         import_text([3])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="names.*mtimes"):
+    with pytest.raises(ValueError, match=r"names.*mtimes"):
         import_text(masked, times="dates")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="within"):
         import_text(masked, within="3s")
 
 
 BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
-    "words between": (lambda log: log.replace("1767700860\n", "uptime says hello\n1767700860\n"), "line 7, byte "),
-    "words after a time": (lambda log: log.replace("1767700860\n", "1767700860\nLinux db7\n"), "line 9, byte .*neither a header"),
+    "words between": (
+        lambda log: log.replace("1767700860\n", "uptime says hello\n1767700860\n"),
+        "line 8, byte .*a row needs a label",
+    ),
+    "words after a time": (
+        lambda log: log.replace("1767700860\n", "1767700860\nLinux db7\n"),
+        "line 9, byte .*neither a time",
+    ),
     "no first time": (lambda log: log.partition("\n")[2], "line 1, byte 0: a text before the first time"),
     "no text": (lambda log: log + "1767700900\n", "line 22, byte .*a time without a text"),
-    "two texts": (lambda log: log.replace("1767700860\n", "\n---\n"), "line 10, byte .*second text of /proc/interrupts under one"),
-    "cut off": (lambda log: log[:-70], "line .*if the capture was cut off in this text"),
-    "a count that is none": (lambda log: log.replace(" 500 ", " 5x0 ", 1), "line 4, byte 91"),
+    "two texts": (
+        lambda log: log.replace("1767700860\n", "\n---\n"),
+        "line 10, byte .*second text of /proc/interrupts under one",
+    ),
+    "cut off": (lambda log: log[:-20], "line .*if the capture was cut off in this text"),
+    "a count that is none": (lambda log: log.replace(" 500 ", " 5x0 ", 1), "line 4, byte 112: not a count"),
     "to the minute": (lambda log: log.replace("1767700860\n", "2026-01-06 12:01Z\n"), "line 8, byte .*no seconds"),
 }
 
@@ -265,14 +275,17 @@ def test_texts_of_two_machines_are_an_error_that_names_both(tmp_path: Path) -> N
     def told(first: Captured | str, second: Captured | str) -> str:
         texts = [one if isinstance(one, str) else one.interrupts + one.softirqs for one in (first, second)]
         paths = [saved(tmp_path / f"text-{NOON_S + 60 * at}", text) for at, text in enumerate(texts)]
-        with pytest.raises(ParseError, match="another machine|two machines") as caught:
+        with pytest.raises(ParseError, match=r"another machine|two machines") as caught:
             import_text(paths)
         assert caught.value.path == str(paths[1])
         return str(caught.value)
 
-    assert "8 of the 8 counts" not in told(THIRD, Captured({name: [1, 1] for name in FIRST.counts}))
+    assert "6 of the 6 counts" in told(THIRD, Captured({name: [1, 1] for name in FIRST.counts}))
     assert "all CPUs" in told(FIRST, FIRST.interrupts + "                    CPU0\n      NET_RX:         99\n")
-    arm = "           CPU0       CPU1\n 24:          9          9  GICv3  27 Level     arch_timer\nIPI0:         9          9       Rescheduling interrupts\n"
+    arm = (
+        "           CPU0       CPU1\n 24:          9          9  GICv3  27 Level     arch_timer\n"
+        "IPI0:         9          9       Rescheduling interrupts\n"
+    )
     assert "no lettered line in common" in told(FIRST.interrupts, arm)
     many = "           CPU0\n" + "".join(f" {n}: {n:>10}  IO-APIC   {n}-edge      dev{n}\n" for n in range(10, 16))
     assert "stand for something else" in told(many, many.replace("IO-APIC", "PCI-MSI").replace("dev", "other"))
@@ -281,7 +294,10 @@ def test_texts_of_two_machines_are_an_error_that_names_both(tmp_path: Path) -> N
 
 
 def test_drivers_and_cpus_that_come_and_go_are_no_other_machine(tmp_path: Path) -> None:
-    one_cpu = "           CPU0       \n 24:        111  IO-APIC   5-edge      eth0\nLOC:       1250   Local timer interrupts\n"
+    one_cpu = (
+        "           CPU0       \n 24:        111  IO-APIC   5-edge      eth0\n"
+        "LOC:       1250   Local timer interrupts\n"
+    )
     anew = SECOND.interrupts.replace("        111          0", "          1          0")
     texts = [FIRST.interrupts, one_cpu, SECOND.interrupts, anew]
     paths = [saved(tmp_path / f"text-{NOON_S + 60 * at}", text) for at, text in enumerate(texts)]
@@ -390,7 +406,7 @@ def test_windows_of_storms_are_as_wide_as_reads_are_apart(tmp_path: Path) -> Non
     machine, texts, times = FIRST, [], []
     for at in range(40):
         times.append(NOON_S + 60 * at + (at == 1) * -59 + (at > 30) * 10**7)
-        machine = machine.grown(eth0=[10_000 if at == 20 else 60, 0], LOC=[6_000, 6_000])
+        machine = machine.grown(eth0=[{1: 1, 20: 10_000}.get(at, 60), 0], LOC=[6_000, 6_000])
         texts.append(machine)
     log = saved(tmp_path / "a.log", log_text([str(at) for at in times], tuple(texts)))
     trace = import_text(log)
@@ -436,7 +452,7 @@ def test_the_command_writes_a_trace_and_prints_a_summary(tmp_path: Path, capsys:
 def test_the_command_takes_a_pair_with_its_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before, after = (saved(tmp_path / name, one.interrupts) for name, one in (("b", FIRST), ("a", SECOND)))
     path = tmp_path / "t.parquet"
-    at = ["--at", "2026-01-06 13:00:00", before, "--at", "2026-01-06 13:05:00", after]
+    at: list[str | Path] = ["--at", "2026-01-06 13:00:00", before, "--at", "2026-01-06 13:05:00", after]
     assert run(*at, "-o", path) == 2
     assert "--zone" in capsys.readouterr().err
     assert run(*at, "-o", path, "--zone", "Europe/Berlin") == 0
@@ -463,7 +479,7 @@ def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
 def test_a_loop_of_a_shell_is_imported_to_the_last_count(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     loop = "for n in 1 2 3 4; do date +%s.%N; cat /proc/interrupts; cat /proc/softirqs; done"
-    log.write_text(subprocess.run(["sh", "-c", loop], check=True, capture_output=True, text=True).stdout)
+    log.write_text(subprocess.run(["/bin/sh", "-c", loop], check=True, capture_output=True, text=True).stdout)
     first_ns = time.time_ns()
     if not irqtrace.snapshot().height:
         pytest.skip("the counters are masked here")
@@ -484,13 +500,22 @@ def test_each_text_of_the_corpus_is_a_read_or_the_parsers_error() -> None:
     texts = sorted(CORPUS.glob("interrupts/*.txt"))
     assert texts
     for text in texts:
-        try:
-            expected = irqtrace.snapshot(interrupts=text)
-        except ParseError as error:
+        expected, wrong = snapshot_of(text)
+        if expected is None:
             with pytest.raises(ParseError) as caught:
                 import_text({"1767700800": text})
-            assert str(caught.value) == str(error)
+            assert str(caught.value) == wrong
             continue
         trace = import_text({"1767700800": text})
         assert len(trace.deltas) == len(expected)
         assert sum(trace._meta["baselines"]["count"]) == expected["count"].sum()
+
+
+def snapshot_of(text: Path) -> tuple[pl.DataFrame | None, str]:
+    """What the parser makes of a text, or what it says is wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", irqtrace.IrqtraceWarning)
+        try:
+            return irqtrace.snapshot(interrupts=text), ""
+        except ParseError as error:
+            return None, str(error)

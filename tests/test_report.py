@@ -38,7 +38,7 @@ def test_a_report_is_what_each_analysis_says(make_trace: Callable[..., Trace]) -
     report = irqtrace.report(trace)
     assert_frame_equal(report.rates, irqtrace.rates(trace).sort("count", descending=True, maintain_order=True))
     assert_frame_equal(report.imbalance, irqtrace.imbalance(trace).sort("total", descending=True, maintain_order=True))
-    assert_frame_equal(report.jitter, irqtrace.jitter(trace))
+    assert_frame_equal(report.frames["jitter"], irqtrace.jitter(trace))
     assert_frame_equal(report.storms, irqtrace.storms(trace))
     assert_frame_equal(report.quality, irqtrace.quality(trace))
     assert report.interference is None, "no CPU of this host is isolated"
@@ -89,7 +89,7 @@ def test_a_report_for_machines_is_json_with_all_rows(make_trace: Callable[..., T
     assert {name: len(frame) for name, frame in report.frames.items()} == {
         name: len(rows) for name, rows in told.items() if name != "warnings"
     }
-    assert told["jitter"][0]["verdict"] == report.jitter["verdict"][0]
+    assert told["jitter"][0]["verdict"] == report.frames["jitter"]["verdict"][0]
 
 
 @pytest.mark.parametrize("samples", [0, 1, 3])

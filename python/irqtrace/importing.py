@@ -35,10 +35,10 @@ def import_text(
 ) -> Trace:
     """The trace of texts of /proc/interrupts and /proc/softirqs that were captured with other means.
 
-    Each text needs a time: a line before it, as ``date`` prints it; the name of its file or folder; one that is given by
-    hand; or when its file was last changed. Times that name neither UTC nor an offset are of a zone that has to be given.
-    Reads are kept at the times that they have, be these regular or not. docs/import.md has the forms of times, what is
-    taken for granted, and what is refused.
+    Each text needs a time: a line before it, as ``date`` prints it; the name of its file or folder; one that is given
+    by hand; or when its file was last changed. Times that name neither UTC nor an offset are of a zone that has to be
+    given. Reads are kept at the times that they have, be these regular or not. docs/import.md has the forms of times,
+    what is taken for granted, and what is refused.
 
     Args:
         source: files, logs with several texts, folders of these, or reports that were collected from a machine
@@ -56,14 +56,15 @@ def import_text(
             while it is found out how many there are.
 
     Raises:
-        ParseError: for a text that does not fit the kernel's format, anything else in a file, a time that cannot be used, a
-            clock that runs backwards, or texts that are not of one machine; with file, line and byte.
+        ParseError: for a text that does not fit the kernel's format, anything else in a file, a time that cannot be
+            used, a clock that runs backwards, or texts that are not of one machine; with file, line and byte.
         ValueError: if a time or zone is not known, and for options that make no sense.
         SourceUnavailable: for an empty folder, and for what is packed.
         FileNotFoundError, FileExistsError, OSError: as `record`.
 
     >>> trace = irqtrace.import_text("captures/", zone="Europe/Berlin")  # doctest: +SKIP
-    >>> trace = irqtrace.import_text({"2026-01-01T12:00:00Z": "before", "2026-01-01T12:05:00Z": "after"})  # doctest: +SKIP
+    >>> pair = {"2026-01-01T12:00:00Z": "before.txt", "2026-01-01T12:05:00Z": "after.txt"}
+    >>> trace = irqtrace.import_text(pair)  # doctest: +SKIP
     """
     return import_sources(
         list(_sources(source)),

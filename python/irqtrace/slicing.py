@@ -34,9 +34,7 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
     part: Meta = {
         **meta,
         "span": [start, end],
-        "groups": [
-            _group(group, previous, reads, start, end, irregular=meta["irregular"]) for group in meta["groups"]
-        ],
+        "groups": [_group(group, previous, reads, start, end, irregular=meta["irregular"]) for group in meta["groups"]],
         "lines": _lines(meta, reads),
         "baselines": _baselines(spans),
         "finals": _finals(spans),

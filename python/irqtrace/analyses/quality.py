@@ -35,8 +35,7 @@ def quality(source: Trace | str | os.PathLike[str]) -> pl.DataFrame:
         - read_p50_ns, read_p90_ns, read_p99_ns, read_max_ns: how long a read took, which is how uncertain the instant
           of its counts is.
 
-          Of an imported trace, whose reads were due at no time, all from interval_ns to missed_share and late_… are null,
-          but for reads.
+          Of an imported trace, whose reads were due at no time, only reads, achieved_hz and read_… are told.
 
         and in every row the same facts of the sampler's thread, as it measured itself: cpu_share (of one CPU),
         cpu_ns_per_sample, and own_timer_interrupts: the local timer interrupts that its sleeps cost, about one each,

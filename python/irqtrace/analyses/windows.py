@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["line_windows", "slowest_ns"]
 
+MOST = 100_000
+"""Windows, most of which are without a read where irregular reads pause for long."""
+
 
 def line_windows(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.DataFrame]:
     """A row for each window, with a read and some time in it, of each line that is named, in frames of whole lines.
@@ -48,7 +51,7 @@ def slowest_ns(traces: Sequence[Trace]) -> int:
 
 
 def _usual_ns(trace: Trace) -> int:
-    """How far irregular reads of a group are apart, as a median; but so far that pauses do not make most windows empty."""
+    """How far irregular reads of a group are apart, as a median; with long pauses, more, for fewer windows."""
     time = pl.col("time").dt.epoch("ns")
-    apart = trace.samples.group_by(GROUP).agg(usual=time.diff().median(), pauses=(time.max() - time.min()) / pl.len() / 4)
-    return int(apart.select(pl.max_horizontal("usual", "pauses").max()).item() or 1)
+    apart = trace.samples.group_by(GROUP).agg(usual=time.diff().median(), least=(time.max() - time.min()) / MOST)
+    return int(apart.select(pl.max_horizontal("usual", "least").max()).item() or 1)

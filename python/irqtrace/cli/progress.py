@@ -59,7 +59,11 @@ def import_shown(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     with Progress(
-        TextColumn("importing"), BarColumn(bar_width=24), TextColumn("{task.fields[told]}"), console=screen, transient=True
+        TextColumn("importing"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[told]}"),
+        console=screen,
+        transient=True,
     ) as bar:
         task = bar.add_task("", total=None, told="")
 

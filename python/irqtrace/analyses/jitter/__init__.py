@@ -62,7 +62,8 @@ def jitter(source: Source) -> pl.DataFrame:
     is null for a CPU that was away for a part.
 
     Args:
-        source: as for `rates`, but no imported trace: its reads are on no grid. Of one trace quantiles are exact where memory holds the gaps, up to 20 million.
+        source: as for `rates`, but for imported traces: their reads are on no grid. Of one trace quantiles are exact
+            where memory holds the gaps, up to 20 million.
 
     Returns:
         A row per line and CPU that had events, in the order of lines. What cannot be told is null. Types: events, gaps

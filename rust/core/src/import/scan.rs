@@ -1,6 +1,6 @@
 //! What stands in a file: times, and the kernel's texts under them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
@@ -103,11 +103,11 @@ pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<S
         help: help.to_owned(),
         errno: 0,
     };
-    let file = File::open(path).map_err(fail)?;
-    if !file.metadata().map_err(fail)?.is_file() {
+    // Looked at by its name: to open a pipe waits for somebody who writes to it.
+    if !fs::metadata(path).map_err(fail)?.is_file() {
         return Err(unavailable("is no regular file", "texts are read twice: save it as a file").into());
     }
-    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(fail)?);
     let begin = reader.fill_buf().map_err(fail)?;
     if PACKED.iter().any(|&(at, magic)| begin.get(at..).is_some_and(|rest| rest.starts_with(magic))) {
         return Err(unavailable("is packed, and no text", "unpack it first (tar -xf, gunzip, unxz, unzip …)").into());
@@ -158,6 +158,9 @@ impl Scan {
             self.open = false;
             return Ok(());
         } else if begins || !self.open {
+            if !begins && !bytes.contains(&b':') {
+                return Err(place().wrong("neither a time in a form that is known, nor a header of CPUs, nor a row"));
+            }
             let text = Text { kind: TextKind::Interrupts, place: place(), bytes: 0 };
             self.begin(text)?;
         }
