@@ -227,7 +227,7 @@ def test_what_is_no_capture_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(ParseError, match=r"masked-1767700800: line 1, byte 0: empty.*container"):
         import_text(masked)
     shutil.make_archive(str(tmp_path / "sos"), "gztar", tmp_path / "empty")
-    with pytest.raises(SourceUnavailable, match=r"sos\.tar\.gz: is packed.*unpack"):
+    with pytest.raises(SourceUnavailable, match=r"sos\.tar\.gz: is packed or binary.*unpack"):
         import_text(tmp_path / "sos.tar.gz")
     os.mkfifo(tmp_path / "pipe-1767700800")
     with pytest.raises(SourceUnavailable, match="no regular file"):
@@ -257,7 +257,12 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
         lambda log: log.replace("1767700860\n", "\n---\n"),
         "line 10, byte .*second text of /proc/interrupts under one",
     ),
-    "cut off": (lambda log: log[:-20], "line .*if the capture was cut off in this text"),
+    "cut off within a line": (lambda log: log[:-20], "line 15, byte .*ends within a line"),
+    "cut off between lines": (
+        lambda log: "".join(log.splitlines(keepends=True)[:18] + log.splitlines(keepends=True)[19:]),
+        "line 16, byte .*first 2 of the 3 rows",
+    ),
+    "damaged at its end": (lambda log: log[:-20] + "\n", "line .*if the capture was cut off in this text"),
     "a count that is none": (lambda log: log.replace(" 500 ", " 5x0 ", 1), "line 4, byte 112: not a count"),
     "to the minute": (lambda log: log.replace("1767700860\n", "2026-01-06 12:01Z\n"), "line 8, byte .*no seconds"),
 }
@@ -301,6 +306,8 @@ def test_drivers_and_cpus_that_come_and_go_are_no_other_machine(tmp_path: Path) 
     anew = SECOND.interrupts.replace("        111          0", "          1          0")
     texts = [FIRST.interrupts, one_cpu, SECOND.interrupts, anew]
     paths = [saved(tmp_path / f"text-{NOON_S + 60 * at}", text) for at, text in enumerate(texts)]
+    with pytest.raises(ParseError, match="given twice"):
+        import_text([*paths, paths[0]])
     trace = import_text(paths)
     assert {warning.type for warning in trace.warnings} == {"layout_changed", "reset"}
     assert conserved(trace)

@@ -23,8 +23,8 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "import",
         help="make a trace file of captured texts",
         description="Makes a trace of texts of /proc/interrupts and /proc/softirqs that were captured with other "
-        "means, and prints a summary: copies with times in their names, logs as loops of `date; cat` make them, folders of "
-        "these, and unpacked sosreports. A time that cannot be known is asked for and never guessed.",
+        "means, and prints a summary: copies with times in their names, logs as loops of `date; cat` make them, "
+        "folders of these, and unpacked sosreports. A time that cannot be known is asked for and never guessed.",
     )
     parser.add_argument("sources", metavar="SOURCE", nargs="*", help="files, folders and reports, in any order")
     parser.add_argument(

@@ -40,6 +40,13 @@ pub(super) fn missing_cpu(interrupts: &Seen, softirqs: &Seen) -> Option<String> 
     ))
 }
 
+/// Whether the second text ends early: it has the first lines of the one before, and none of its last ones. What a machine
+/// loses stands in the middle: the lines of CPUs, and the kernel's own, stay.
+pub(super) fn ends_early(before: &Seen, now: &Seen) -> bool {
+    let (old, new) = (&before.layout.lines, &now.layout.lines);
+    new.len() < old.len() && new.iter().zip(old).all(|(new, old)| new.same_line(old))
+}
+
 fn cpus(count: usize) -> String {
     if count == 1 { "1 CPU".to_owned() } else { format!("{count} CPUs") }
 }

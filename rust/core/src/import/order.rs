@@ -38,6 +38,9 @@ pub(super) fn moments(mut taken: Vec<Taken>, within_ns: i64) -> Result<Vec<Momen
 }
 
 fn at_one_time(place: &Place, basis: Basis, other: &Place, ns: i64) -> IrqtraceError {
+    if place == other {
+        return place.wrong("this text was given twice");
+    }
     let path = other.path.display();
     let (what, help) = match basis {
         Basis::Changed => ("was last changed", "; copying may have given both the time of the copy"),

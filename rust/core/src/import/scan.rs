@@ -110,16 +110,22 @@ pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<S
     let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(fail)?);
     let begin = reader.fill_buf().map_err(fail)?;
     if PACKED.iter().any(|&(at, magic)| begin.get(at..).is_some_and(|rest| rest.starts_with(magic))) {
-        return Err(unavailable("is packed, and no text", "unpack it first (tar -xf, gunzip, unxz, unzip …)").into());
+        return Err(unavailable(
+            "is packed or binary, and no text",
+            "unpack archives first (tar -xf, gunzip, unxz, unzip …)",
+        )
+        .into());
     }
     let mut scan = Scan { path: path.into(), sections: Vec::new(), open: false, rows: 0 };
     let (mut line, mut number, mut offset) = (Vec::new(), 1, 0);
+    let mut is_ended = true;
     loop {
         line.clear();
         let bytes = reader.read_until(b'\n', &mut line).map_err(fail)?;
         if bytes == 0 {
             break;
         }
+        is_ended = line.ends_with(b"\n");
         scan.line(&line, number, offset)?;
         number += 1;
         if number.is_multiple_of(LINES) {
@@ -128,6 +134,9 @@ pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<S
         offset += bytes as u64;
     }
     scan.check()?;
+    if let Some(Section { stamp: Some(_), place, .. }) = scan.sections.last().filter(|_| !is_ended) {
+        return Err(place.wrong("the log ends within a line of the text of this time: leave both out"));
+    }
     Ok(scan.sections)
 }
 

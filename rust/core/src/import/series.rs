@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Progress;
-use super::machine::{Seen, contradiction, missing_cpu};
+use super::machine::{Seen, contradiction, ends_early, missing_cpu};
 use super::order::Moment;
 use super::scan::Text;
 use crate::block::{Block, Event, Read, read_ns};
@@ -143,6 +143,13 @@ impl Followed {
     fn expect_same_machine(&mut self, text: &Text) -> Result<(), IrqtraceError> {
         let parser = self.engine.parser();
         let now = Seen { layout: parser.layout().clone(), counts: parser.counts().to_vec() };
+        if self.seen.as_ref().is_some_and(|(before, _)| ends_early(before, &now)) {
+            let rows = (now.layout.lines.len(), self.seen.as_ref().map_or(0, |(before, _)| before.layout.lines.len()));
+            return Err(text.place.wrong(format!(
+                "the text ends early: it has the first {} of the {} rows of the one before; leave it and its time out",
+                rows.0, rows.1
+            )));
+        }
         if let Some((before, of)) = &self.seen
             && let Some(why) = contradiction(self.kind, before, &now)
         {
