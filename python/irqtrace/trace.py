@@ -176,6 +176,7 @@ class Trace:
         """The same without its gaps: itself, or a trace for each part between two of them."""
         runs = self._backing.runs()
         return [self] if len(runs) == 1 else [Trace(run) for run in runs]
+
     def _first_sample(self, ns: int) -> int:
         """The first sample at or after an instant: by its grid point, or where there is no grid by its read."""
         info = self.info

@@ -19,10 +19,10 @@ ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "S
 
 
 @contextmanager
-def on_signals(end: Callable[[int], None], dump: Callable[[], None]) -> Iterator[None]:
+def on_signals(end: Callable[[int], None], dump: Callable[[], None] | None = None) -> Iterator[None]:
     """Hands the signals that ask a program to end to ``end``, and puts back what was there before.
 
-    ``dump`` is called at SIGUSR1.
+    ``dump`` is called at SIGUSR1, which is left alone where there is none.
     """
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread gets signals; elsewhere there is nothing to hand on.
@@ -31,7 +31,7 @@ def on_signals(end: Callable[[int], None], dump: Callable[[], None]) -> Iterator
     # What the program was started to ignore, as nohup and a shell's & do, stays ignored.
     heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, lambda received, _: end(received)) for number in heard}
-    if DUMP is not None:
+    if DUMP is not None and dump is not None:
         before[DUMP] = signal.signal(DUMP, lambda *_: dump())
     try:
         yield

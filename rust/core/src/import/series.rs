@@ -52,7 +52,7 @@ pub(super) fn write(
     let mut block = Block::with_capacity(0, 0, groups.len());
     let facts = Facts { interval_ns, irregular: true, t0, groups, host, settings, anchor };
     let in_memory = file.is_none();
-    let mut store = Store::new(facts, file);
+    let mut store = Store::new(facts, file.map(Into::into));
     let mut keys = LineKeys::default();
     let total = moments.iter().flat_map(|moment| &moment.texts).map(|text| text.bytes).sum();
     let mut done = 0;
