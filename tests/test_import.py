@@ -178,6 +178,7 @@ def test_a_sosreport_is_one_read_with_the_facts_of_its_machine(tmp_path: Path) -
     assert trace._meta["baselines"]["count"] == [11, 500, 70, 1_000, 2_000, 33, 44]
     assert conserved(trace)
     assert irqtrace.rates(trace)["rate"].null_count() == len(irqtrace.rates(trace))
+    assert "1 read, 2026-01-06 12:00:00.000 UTC, db7" in repr(trace)
 
 
 def test_several_sosreports_of_one_start_are_a_series_and_rough(tmp_path: Path) -> None:

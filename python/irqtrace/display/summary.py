@@ -56,7 +56,7 @@ def length_text(trace: Trace) -> str:
         return f"{time_text(info.duration_ns)} at {time_text(info.interval_ns)}"
     times = trace.samples["time"].dt.epoch("ns").unique()
     lasted_ns = int(times.max() - times.min()) if len(times) else 0  # type: ignore[operator,arg-type]
-    return f"{time_text(lasted_ns)} in {count_text(len(times))} {'read' if len(times) == 1 else 'reads'}"
+    return "1 read" if len(times) == 1 else f"{time_text(lasted_ns)} in {count_text(len(times))} reads"
 
 
 def busiest_table(trace: Trace, width: int) -> Table:
