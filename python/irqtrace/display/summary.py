@@ -49,11 +49,11 @@ def headline(trace: Trace) -> str:
     return harmless(f"{length_text(trace)} on {host}{kernel}{where}")
 
 
-def length_text(trace: Trace) -> str:
+def length_text(trace: Trace, interval_text: Callable[[int], str] = time_text) -> str:
     """How long, and how often: ``5 s at 1 ms``, ``3,600 s in 61 reads``."""
     info = trace.info
     if not info.irregular:
-        return f"{time_text(info.duration_ns)} at {time_text(info.interval_ns)}"
+        return f"{time_text(info.duration_ns)} at {interval_text(info.interval_ns)}"
     times = trace.samples["time"].dt.epoch("ns").unique()
     lasted_ns = int(times.max() - times.min()) if len(times) else 0  # type: ignore[operator,arg-type]
     return "1 read" if len(times) == 1 else f"{time_text(lasted_ns)} in {count_text(len(times))} reads"

@@ -42,7 +42,7 @@ def _facts(trace: Trace) -> list[tuple[str, str]]:
     reads = sum(group.reads for group in info.groups)
     missed = sum(group.missed for group in info.groups)
     return [
-        ("length", length_text(trace)),
+        ("length", length_text(trace, duration_text)),
         ("begin", f"{when_text(info.begin_ns)} UTC"),
         ("host", harmless(info.host.host) or "a host without a name"),
         ("read", groups or "nothing"),
