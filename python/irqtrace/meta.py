@@ -148,7 +148,7 @@ class Meta(TypedDict):
     marks: list[MarkMeta]
 
 
-_SINCE_OLDEST = {"recording": None, "segment": None}
+_SINCE_OLDEST = {"recording": None, "segment": None, "irregular": False}
 """What a description of the version before does not have, with the values that stand for that."""
 
 
@@ -176,8 +176,6 @@ def parse_meta(text: str | bytes, path: str) -> Meta:
         )
     if meta["schema"] == _OLDEST:
         meta = {**_SINCE_OLDEST, **meta, "schema": SCHEMA}
-    # Files of before there was such a thing are of reads on a grid.
-    meta.setdefault("irregular", False)
     missing = Meta.__required_keys__ - meta.keys()
     if missing:
         raise TraceFormatError(f"{path}: the trace's description is damaged: it lacks {', '.join(sorted(missing))}")
