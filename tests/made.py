@@ -78,6 +78,7 @@ class MadeTrace:
             "irqtrace": "0.1.0",
             "recording": None,
             "segment": None,
+            "irregular": False,
             "interval_ns": self.interval_ns,
             "t0_ns": T0_NS,
             "span": None,
