@@ -29,6 +29,8 @@ _WAIT_S = 0.1
 class Sampler:
     """Samples on a thread of its own between entering and leaving a ``with`` block.
 
+    A process that is forked meanwhile has no part in it, and may have samplers of its own.
+
     Args:
         interval: the grid's interval.
         kinds: what is read, of irq, arch and softirq: a list, or a dict with an interval for each, a whole multiple of
