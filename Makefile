@@ -38,10 +38,11 @@ test-spark: build .venv/spark
 test-engines: build .venv/engines
 	$(BIN)/pytest tests/engines.py
 
-# The long form of what some tests do in seconds: 20 million samples, and recorders that are ended in all ways, hundreds of
-# times (IRQTRACE_SOAK says how often). A quarter of an hour, on a machine with little else to do.
+# The long form of what some tests do in seconds: 20 million samples, with the allocator set as the command line sets it, and
+# recorders that are ended in all ways, hundreds of times (IRQTRACE_SOAK says how often). A quarter of an hour, on a machine
+# with little else to do.
 soak: build
-	$(CARGO) test --release --package irqtrace-core --locked --test soak -- --ignored --nocapture
+	MALLOC_MMAP_THRESHOLD_=262144 $(CARGO) test --release --package irqtrace-core --locked --test soak -- --ignored --nocapture
 	$(BIN)/pytest -s tests/soak.py
 
 # CPUs, drivers and clocks of a machine of its own are moved: Debian's kernel, emulated, with this tree to read. Without

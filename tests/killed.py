@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,13 +70,19 @@ def end_at_any_moment(folder: Path, number: int, chance: random.Random) -> int:
     path = folder / "t.parquet"
     process = recorder(path, "--flush", "20ms")
     time.sleep(chance.random() * 1.5)
-    process.send_signal(number)
-    _, said = process.communicate()
-    # Before it listens, a signal does what it does to any program, and Python's own Ctrl-C may come with a traceback.
-    if process.returncode in {-number, 130}:
+    said = None
+    while said is None:
+        process.send_signal(number)
+        # Once in a thousand times Python loses a Ctrl-C while it loads modules: then it is asked again.
+        with suppress(subprocess.TimeoutExpired):
+            _, said = process.communicate(timeout=30)
+    # Before it listens, a signal does what it does to any program, and Python's own start may tell of it.
+    pythons_own = process.returncode == 1 and said.endswith("KeyboardInterrupt\n") and "/irqtrace/" not in said
+    if process.returncode in {-number, 130} or pythons_own:
         assert not [entry for entry in folder.iterdir() if entry.name != "t.parquet"]
     else:
-        assert (process.returncode, said) == (0, "")
+        assert process.returncode == 0, said
+        assert said == "" or said.startswith("Exception ignored"), said
     if path.exists():
         trace = irqtrace.open_trace(path)
         assert conserved(trace)
