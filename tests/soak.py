@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from corrupted import damage_complete, damage_unfinished
 from disks import disk_in_memory
 from irqtrace import _core
 from killed import end_at_any_moment, fill_and_open, kill_and_open
@@ -55,6 +57,26 @@ def test_recorders_that_are_killed_at_any_moment_lose_a_flush_and_a_block_at_mos
             file.unlink()
     tell(f"{TIMES} killed; at most {max(lost):.3f} s were lost, {sorted(lost)[TIMES // 2]:.3f} s in the median")
     assert max(lost) <= FLUSH_S + BLOCK_S + WRITE_S
+
+
+def test_recorders_in_segments_that_are_killed_lose_no_more(tmp_path: Path, chance: random.Random) -> None:
+    lost = []
+    kills = TIMES // 4
+    for kill in range(kills):
+        tell_each(kill, kills)
+        folder = tmp_path / str(kill)
+        folder.mkdir()
+        lost.append(kill_and_open(folder / "t.parquet", chance, int(FLUSH_S * 1_000), "--rotate", "100ms"))
+        shutil.rmtree(folder)
+    tell(f"{kills} killed while segments came and went; at most {max(lost):.3f} s were lost")
+    # What is flushed waits for a segment that is being completed.
+    assert max(lost) <= FLUSH_S + BLOCK_S + 2 * WRITE_S
+
+
+def test_damage_of_any_kind_is_told_or_leaves_what_was_recorded(tmp_path: Path, chance: random.Random) -> None:
+    damage_complete(tmp_path, chance, 50 * TIMES)
+    damage_unfinished(tmp_path, chance, 50 * TIMES)
+    tell(f"\n{100 * TIMES} files were damaged")
 
 
 def test_recorders_that_are_told_to_end_at_any_moment_leave_a_complete_file_or_none(

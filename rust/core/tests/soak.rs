@@ -16,7 +16,7 @@ use irqtrace_core::parse::TextKind;
 use irqtrace_core::plan::Wanted;
 use irqtrace_core::recording::{Recording, Setup};
 use irqtrace_core::select::Selection;
-use irqtrace_core::{EngineName, HostFacts, Kind, ManualClock, Settings, TraceWriter};
+use irqtrace_core::{EngineName, HostFacts, Kind, ManualClock, Recorder, Rotation, Settings};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::RowGroupMetaData;
@@ -31,12 +31,13 @@ const GROWTH_BYTES: usize = 5 << 20;
 /// What a recording of so many samples at 1 kHz came to.
 struct Soaked {
     _folder: tempfile::TempDir,
-    path: PathBuf,
+    /// What was written, in its order.
+    files: Vec<PathBuf>,
     watch: Arc<Watch>,
 }
 
 /// Records so many samples of a machine whose counts grow as those of a busy one do, as fast as this one can.
-fn soak(samples: u64) -> Soaked {
+fn soak(samples: u64, rotation: Rotation) -> Soaked {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.parquet");
     let kinds = Kind::ALL.map(|kind| (kind, MS)).into();
@@ -58,7 +59,7 @@ fn soak(samples: u64) -> Soaked {
     let setup = Setup {
         host: HostFacts { host: "here".to_owned(), ..HostFacts::default() },
         settings,
-        file: Some(TraceWriter::under_way(&path, false).unwrap().into()),
+        file: Some(Recorder::create(&path, false, rotation).unwrap()),
         flush_every: Duration::from_millis(1),
         memory_limit: usize::MAX,
         stop_at_memory_limit: false,
@@ -71,20 +72,23 @@ fn soak(samples: u64) -> Soaked {
     recording.stop().unwrap();
     let progress = recording.progress().unwrap();
     assert_eq!((progress.samples, progress.reads, progress.missed), (samples, 3 * samples, 0));
-    Soaked { _folder: folder, path, watch }
+    let files = recording.files().unwrap();
+    Soaked { _folder: folder, files, watch }
 }
 
 impl Soaked {
     fn row_groups(&self) -> Vec<RowGroup> {
-        let file = open(&self.path);
-        file.metadata().row_groups().iter().map(RowGroup::new).collect()
+        let all = self.files.iter().map(|path| open(path));
+        all.flat_map(|file| file.metadata().row_groups().iter().map(RowGroup::new).collect::<Vec<_>>()).collect()
     }
 
     /// Nothing was lost on the way.
     fn assert_every_count_is_there(&self) {
-        let file = open(&self.path);
-        let delta = ProjectionMask::columns(file.parquet_schema(), ["delta"]);
-        let batches = file.with_projection(delta).build().unwrap();
+        let batches = self.files.iter().flat_map(|path| {
+            let file = open(path);
+            let delta = ProjectionMask::columns(file.parquet_schema(), ["delta"]);
+            file.with_projection(delta).build().unwrap()
+        });
         let sum = |batch: arrow_array::RecordBatch| -> i64 {
             batch.column(0).as_primitive::<Int64Type>().values().iter().sum()
         };
@@ -126,13 +130,13 @@ impl RowGroup {
 }
 
 fn soak_and_check(samples: u64) {
-    let soaked = soak(samples);
+    let soaked = soak(samples, Rotation::default());
     soaked.assert_every_count_is_there();
     let row_groups = soaked.row_groups();
     let (_, full) = row_groups.split_last().unwrap();
     let sizes: Vec<i64> = full.iter().map(RowGroup::bytes_a_sample).collect();
     let mean = sizes.iter().sum::<i64>() / i64::try_from(sizes.len()).unwrap();
-    let bytes = fs::metadata(&soaked.path).unwrap().len();
+    let bytes = fs::metadata(&soaked.files[0]).unwrap().len();
     let rows: i64 = row_groups.iter().map(|group| group.rows).sum();
     println!("{samples} samples, {rows} rows, {bytes} bytes, {} row groups", row_groups.len());
     let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
@@ -144,6 +148,30 @@ fn soak_and_check(samples: u64) {
 #[test]
 fn memory_and_bytes_a_sample_stay_the_same_however_long_a_recording_is() {
     soak_and_check(220_000);
+}
+
+#[test]
+fn memory_stays_the_same_however_many_segments_there_are() {
+    const SEGMENT: i64 = 10_000;
+    let every = Rotation { every_ns: Some(SEGMENT * MS), ..Rotation::default() };
+    let soaked = soak(150_000, every);
+    // A block is a second.
+    assert_eq!(soaked.files.len(), 15);
+    soaked.assert_every_count_is_there();
+    soaked.assert_memory_stays(3 * SEGMENT.unsigned_abs());
+}
+
+/// `make soak`: hours of a flight recorder.
+#[test]
+#[ignore = "takes minutes"]
+fn a_flight_recorder_takes_the_memory_and_the_disk_of_what_it_keeps() {
+    const SEGMENT: i64 = 60_000;
+    let rotation = Rotation { every_ns: Some(SEGMENT * MS), keep_ns: Some(10 * SEGMENT * MS), ..Rotation::default() };
+    let soaked = soak(5_000_000, rotation);
+    assert!((10..=12).contains(&soaked.files.len()), "{:?}", soaked.files);
+    let there = fs::read_dir(soaked.files[0].parent().unwrap()).unwrap().count();
+    assert_eq!(there, soaked.files.len());
+    soaked.assert_memory_stays(3 * SEGMENT.unsigned_abs());
 }
 
 /// `make soak`.
