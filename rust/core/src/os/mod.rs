@@ -17,6 +17,7 @@ pub use affinity::check_pin;
 pub use dma_latency::can_dma_latency;
 pub use fifo::can_fifo;
 pub use memory::can_lock_memory;
+pub(crate) use syscalls::give_free_memory_back;
 
 use crate::IrqtraceError;
 

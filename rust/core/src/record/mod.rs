@@ -183,6 +183,9 @@ impl TraceWriter {
             let file = writer.inner();
             file.file().sync_data()?;
             under_way.begin_journal(&self.target, ledger, file_bytes, file.sums())?;
+            // What a row group took is large, and nobody else wants it for a minute.
+            #[cfg(all(target_os = "linux", feature = "live"))]
+            crate::os::give_free_memory_back();
             Ok(Some(trailer_bytes))
         });
         ended.map_err(|error| self.target.fail(error))
