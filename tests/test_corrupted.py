@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import random
 from typing import TYPE_CHECKING
 
@@ -73,3 +75,34 @@ def test_checksums_that_are_missing_are_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"IRQCRC32", b"IRQCRC33"))
     with pytest.raises(irqtrace.TraceFormatError, match="its checksums are missing"):
         open_trace(path)
+
+
+def test_the_file_that_was_opened_is_the_one_that_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        complete_trace(tmp_path / folder / "t.parquet")
+    monkeypatch.chdir(tmp_path / "here")
+    recorded = open_trace("t.parquet").frame()
+    # Without the other it would not be found, and with it that would be checked.
+    for ways in ("elsewhere", "there"):
+        monkeypatch.chdir(tmp_path / "here")
+        trace, sent = open_trace("t.parquet"), pickle.dumps(open_trace("t.parquet"))
+        monkeypatch.chdir(tmp_path if ways == "elsewhere" else tmp_path / "there")
+        assert trace.frame().equals(recorded)
+        assert pickle.loads(sent).frame().equals(recorded)  # noqa: S301 - it was made above
+    damaged = bytearray((tmp_path / "here" / "t.parquet").read_bytes())
+    damaged[50] ^= 1
+    (tmp_path / "here" / "t.parquet").write_bytes(damaged)
+    monkeypatch.chdir(tmp_path / "here")
+    trace = open_trace("t.parquet")
+    monkeypatch.chdir(tmp_path / "there")
+    with pytest.raises(irqtrace.TraceFormatError, match="are not what was written"):
+        trace.frame()
+
+
+def test_a_pipe_is_no_trace_and_nothing_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t-000001.parquet")
+    with pytest.raises(OSError, match="a pipe is no trace"):
+        open_trace(tmp_path / "t-000001.parquet")
+    with pytest.raises(OSError, match="a pipe is no trace"):
+        open_trace(tmp_path)

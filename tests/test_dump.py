@@ -159,3 +159,22 @@ def test_what_cannot_be_dumped_is_said_in_one_line(
     assert says in said.err
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert not (tmp_path / "d.parquet").exists()
+
+
+def test_a_dump_takes_the_place_of_no_segment_and_hides_none(tmp_path: Path) -> None:
+    old = save(tmp_path / "rec", rotated(changing_machine(3, 24), [8, 15]))
+    old += save(tmp_path / "rec", rotated(changing_machine(4, 24), [8], recording="r2"), behind=3)
+    kept = {path: path.read_bytes() for path in old}
+    for target in (*old, tmp_path / "rec" / "t.parquet"):
+        with pytest.raises(ValueError, match="choose another name"):
+            irqtrace.dump(tmp_path / "rec", target, overwrite=True)
+    assert {path: path.read_bytes() for path in old} == kept
+    assert len(list((tmp_path / "rec").iterdir())) == len(old)
+
+
+def test_the_dump_of_one_segment_is_no_segment(segments: list[Path], tmp_path: Path) -> None:
+    for last in (None, "3ms"):
+        dumped = irqtrace.dump(segments[1], tmp_path / "d.parquet", last=last, overwrite=True)
+        assert dumped._meta["segment"] is None
+        assert dumped._meta["recording"] == "r1"
+        assert conserved(dumped)

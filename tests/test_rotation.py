@@ -170,6 +170,9 @@ def test_when_a_segment_ends_is_a_time_or_a_size(rotate: Any, keep: str | None, 
     [
         ("500", None, 'rotate .500. is no duration; .*; or a size, like "500MB"'),
         ("0MB", None, "is no size of a file"),
+        ("99999999999TB", None, "is no size of a file"),
+        ("1h,2h", None, "has two durations"),
+        ("1MB,2h,2MB", None, "has two sizes"),
         ("1h;2h", None, "is no duration"),
         ("-1h", None, "is not longer than zero"),
         (None, "0s", "keep .* is not longer than zero"),
@@ -179,6 +182,15 @@ def test_when_a_segment_ends_is_a_time_or_a_size(rotate: Any, keep: str | None, 
 def test_what_is_neither_is_refused(rotate: Any, keep: str | None, says: str) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=says):
         Rotation.checked(rotate, keep)
+
+
+@live
+def test_segments_are_not_hidden_by_a_file_of_their_name(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    irqtrace.record("50ms", path=path)
+    with pytest.raises(FileExistsError, match="would be opened in place of the segments"):
+        irqtrace.record("200ms", path=path, rotate="50ms", overwrite=True)
+    assert names(tmp_path) == ["t.parquet"]
 
 
 @live

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .durations import Duration, positive_ns
 from .errors import TraceFormatError
 from .files import utf8_path
+from .listing import names_of, series_names
 from .trace import Trace, open_trace
 
 if TYPE_CHECKING:
@@ -40,7 +41,13 @@ def dump(recording: str | Path, path: str | Path, *, last: Duration | None = Non
 
     >>> irqtrace.dump("traces/", "before-the-crash.parquet", last="10min")  # doctest: +SKIP
     """
-    return dump_opened(lambda: open_trace(recording, newest=True), path, [recording], last=last, overwrite=overwrite)
+    names = names_of(utf8_path(recording))
+    target = utf8_path(path)
+    if series_names(target):
+        raise ValueError(f"{target}: segments of that name are there, and it would hide them; choose another name")
+    return dump_opened(
+        lambda: open_trace(recording, newest=True), path, [recording, *names], last=last, overwrite=overwrite
+    )
 
 
 def dump_opened(
@@ -65,7 +72,7 @@ def dump_opened(
             raise ValueError(f"{utf8_path(path)}: is a part of what is to be dumped; choose another name")
         try:
             part = trace if last_ns is None or last_ns >= trace.info.duration_ns else trace.slice(f"-{last_ns}ns")
-            part.write(path, overwrite=overwrite)
+            part._in_one_piece().write(path, overwrite=overwrite)  # noqa: SLF001 - a dump is no segment
             break
         except (FileNotFoundError, TraceFormatError):
             if not left or all(map(os.path.exists, sources)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,9 @@ def read_footer(path: str | bytes | Path) -> Meta:
         TraceFormatError: if it is no trace, cut off, damaged, or written by a newer version.
     """
     name = utf8_path(path)
+    if stat.S_ISFIFO(os.stat(name).st_mode):  # noqa: PTH116 - errors name the path as it was given
+        # It would wait for its other end.
+        raise OSError(errno.ESPIPE, "a pipe is no trace, which is read from its end; save it as a file", name)
     with open(name, "rb") as file:  # noqa: PTH123 - errors then name the path as it was given
         if not file.seekable():
             raise OSError(

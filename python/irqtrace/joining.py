@@ -8,8 +8,9 @@ the trace that a recording in one piece would have been.
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -56,13 +57,18 @@ class Part:
     table: pl.LazyFrame
     unfinished: _core.Unfinished | None = None
     """The recording that it is the last flush of."""
+    file: str = field(init=False)
+    """The same path from the root: a later chdir changes nothing."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", os.path.abspath(self.path))  # noqa: PTH100 - names of any kind
 
     def check(self, *, everything: bool) -> None:
         """Sees to it that no damage of its file is taken for numbers, see `files.check`."""
         if self.unfinished is not None:
             self.unfinished.check(None if everything else AT_ONCE_BYTES)
         else:
-            check(self.path, everything=everything)
+            check(self.file, everything=everything)
 
 
 def joined(parts: Sequence[Part]) -> Part:

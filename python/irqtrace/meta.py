@@ -162,6 +162,24 @@ def parse_meta(text: str | bytes, path: str) -> Meta:
         meta = json.loads(text)
     except ValueError as error:
         raise TraceFormatError(f"{path}: the trace's description is damaged: {error}") from error
+    meta = _of_this_version(meta, path)
+    missing = Meta.__required_keys__ - meta.keys()
+    if missing:
+        raise TraceFormatError(f"{path}: the trace's description is damaged: it lacks {', '.join(sorted(missing))}")
+    if (wrong := _misfit(meta, Meta, "")) is not None:
+        raise TraceFormatError(
+            f"{path}: the trace's description is damaged: {wrong.lstrip('.')} is not what it should be"
+        )
+    for key in ("baselines", "finals"):
+        if len(set(map(len, meta[key].values()))) != 1:
+            raise TraceFormatError(f"{path}: the trace's description is damaged: the columns of {key} differ in length")
+    if meta["interval_ns"] <= 0:
+        raise TraceFormatError(f"{path}: the trace's description is damaged: interval_ns is not above zero")
+    return cast("Meta", meta)
+
+
+def _of_this_version(meta: object, path: str) -> dict[str, Any]:
+    """A description with all that came since the version that it has."""
     if not isinstance(meta, dict) or not isinstance(meta.get("schema"), int):
         raise TraceFormatError(f"{path}: the trace's description is damaged: it names no schema version")
     if meta["schema"] > SCHEMA:
@@ -176,16 +194,7 @@ def parse_meta(text: str | bytes, path: str) -> Meta:
         )
     if meta["schema"] == _OLDEST:
         meta = {**_SINCE_OLDEST, **meta, "schema": SCHEMA}
-    missing = Meta.__required_keys__ - meta.keys()
-    if missing:
-        raise TraceFormatError(f"{path}: the trace's description is damaged: it lacks {', '.join(sorted(missing))}")
-    if (wrong := _misfit(meta, Meta, "")) is not None:
-        raise TraceFormatError(
-            f"{path}: the trace's description is damaged: {wrong.lstrip('.')} is not what it should be"
-        )
-    if meta["interval_ns"] <= 0:
-        raise TraceFormatError(f"{path}: the trace's description is damaged: interval_ns is not above zero")
-    return cast("Meta", meta)
+    return meta
 
 
 def _misfit(value: object, hint: Any, where: str) -> str | None:  # noqa: ANN401, PLR0911 - a type of typing

@@ -56,7 +56,7 @@ def record(
             `open_trace` of the path or the folder reads them as one. A segment also ends by itself before its
             description becomes too long to be opened at once (16 MB), which takes some thousand million rows.
         keep: only the last of the recording is kept, at least so much: older segments are removed. Without ``rotate``
-            these are a tenth of it long.
+            these are a tenth of it long. No segment is shorter than what comes at once, 0.1 s.
         overwrite: whether a file of that name may be replaced.
         memory_limit: bytes. A recording in memory that reaches it ends early, and a warning in the trace says so.
         progress: is called about ten times a second with how far it is.

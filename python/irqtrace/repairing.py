@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import _core
+from .errors import TraceFormatError
 from .files import utf8_path
-from .listing import names_of
+from .listing import is_empty, names_of
 from .unfinished import SUFFIXES, is_there
 
 if TYPE_CHECKING:
@@ -34,9 +35,22 @@ def repair(path: str | bytes | Path, *, overwrite: bool = False) -> list[str]:
         TraceFormatError: if it is damaged; it stays as it is.
     """
     name = utf8_path(path)
-    names = [found for found in names_of(name) if is_there(found)] or [name]
+    # Of one that was cut off before its first flush there is nothing.
+    names = [found for found in names_of(name) if is_there(found) and not is_empty(found)] or [name]
+    problem: Exception | None = None
+    repaired = []
     for found in names:
-        _core.repair(found, overwrite)
-    return [
-        next((found.removesuffix(suffix) for suffix in SUFFIXES if found.endswith(suffix)), found) for found in names
-    ]
+        try:
+            _core.repair(found, overwrite)
+        except (OSError, TraceFormatError) as error:
+            # The others are repaired all the same.
+            problem = problem or error
+        else:
+            repaired.append(_complete_name(found))
+    if problem is not None:
+        raise problem
+    return repaired
+
+
+def _complete_name(name: str) -> str:
+    return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)

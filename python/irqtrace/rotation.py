@@ -48,9 +48,13 @@ class Rotation:
         every_ns = size = None
         for part in rotate.split(",") if isinstance(rotate, str) else [] if rotate is None else [rotate]:
             if isinstance(part, str) and (found := _SIZE.fullmatch(part.strip())):
+                if size is not None:
+                    raise ValueError(f"rotate {rotate!r} has two sizes")
                 size = int(Decimal(found[1]) * _UNIT_BYTES[found[2]])
-                if size == 0:
+                if not 0 < size < 2**63:
                     raise ValueError(f"rotate {part!r} is no size of a file")
+            elif every_ns is not None:
+                raise ValueError(f"rotate {rotate!r} has two durations")
             else:
                 try:
                     every_ns = positive_ns(part, "rotate")

@@ -56,7 +56,8 @@ class Series:
 
     def check(self, *, everything: bool) -> None:
         """Checks that its files are what was written, unless they are long and not ``everything`` is to be read."""
-        if everything or sum(map(os.path.getsize, self.paths)) <= files.AT_ONCE_BYTES:
+        complete = [part.file for part in self.parts if part.unfinished is None]
+        if everything or sum(map(os.path.getsize, complete)) <= files.AT_ONCE_BYTES:
             for part in self.parts:
                 part.check(everything=everything)
 

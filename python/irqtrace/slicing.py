@@ -33,6 +33,7 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
     previous = _previous(meta, reads, goes_back=since is None)
     part: Meta = {
         **meta,
+        "segment": None,
         "span": [start, end],
         "groups": [_group(group, previous, reads, start, end, irregular=meta["irregular"]) for group in meta["groups"]],
         "lines": _lines(meta, reads),

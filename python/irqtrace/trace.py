@@ -154,6 +154,12 @@ class Trace:
             reason = str(error).partition(" Detail: ")[0].rpartition("Unknown error: ")[2]
             raise TraceFormatError(f"{self._path}: damaged: {reason}") from error
 
+    def _in_one_piece(self) -> Trace:
+        """The same, and no segment of a recording."""
+        if self._meta["segment"] is None:
+            return self
+        return Trace(self._backing.part(self._backing.whole(), {**self._meta, "segment": None}))
+
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The frame `deltas`, without a copy where the trace is in memory."""
         return self._backing.deltas_stream(self).__arrow_c_stream__(requested_schema)
@@ -388,11 +394,17 @@ class _Flat:
     path: str | None
     checked: bool = False
     """Whether its rows are known to be what was written, or there is nothing to know it by."""
+    file: str | None = None
+    """The path from the root, whatever the working folder has become."""
+
+    def __post_init__(self) -> None:
+        if self.path is not None and self.file is None:
+            object.__setattr__(self, "file", os.path.abspath(self.path))  # noqa: PTH100 - names of any kind
 
     def check(self, *, everything: bool) -> None:
         """Sees to it that no damage is taken for numbers, see `files.check`."""
-        if self.path is not None:
-            files.check(self.path, everything=everything)
+        if self.file is not None:
+            files.check(self.file, everything=everything)
 
     @cached_property
     def table(self) -> pl.LazyFrame:
@@ -414,7 +426,7 @@ class _Flat:
 
     def __reduce__(self) -> tuple[object, ...]:
         if self.path is not None:
-            return _Flat, (self.unchecked, self.meta, self.path, self.checked)
+            return _Flat, (self.unchecked, self.meta, self.path, self.checked, self.file)
         # The plan of a part in memory holds all of the whole.
         return _of_table, (self.arrow(), self.meta)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import _core, files, unfinished
-from .listing import names_of
+from .listing import is_empty, names_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def verify(path: str | bytes | Path) -> bool:
         FileNotFoundError: if there is none.
         TraceFormatError: if it is damaged; the message says where.
     """
-    verified = [_verified(name) for name in names_of(files.utf8_path(path))]
+    verified = [_verified(name) for name in names_of(files.utf8_path(path)) if not is_empty(name)]
     return all(verified)
 
 

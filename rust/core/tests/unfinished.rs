@@ -224,6 +224,34 @@ fn a_journal_with_a_wrong_byte_is_right_up_to_there_or_an_error() {
     }
 }
 
+/// Where each frame of a journal begins: as zstd's frames do.
+fn frames(journal: &[u8]) -> Vec<usize> {
+    (0..journal.len()).filter(|&at| journal[at..].starts_with(&[0x28, 0xb5, 0x2f, 0xfd])).collect()
+}
+
+#[test]
+fn a_journal_of_which_a_flush_is_missing_or_there_twice_is_damaged() {
+    let (_folder, path) = cut(8, 12);
+    let journal = beside(&path, ".journal");
+    let whole = fs::read(&journal).unwrap();
+    let frames = frames(&whole);
+    assert!(frames.len() > 8, "{} frames", frames.len());
+    // The head and the last are told apart from others by what they hold, or by nothing that comes.
+    for flush in 1..frames.len() - 1 {
+        let (begin, end) = (frames[flush], frames[flush + 1]);
+        let missing = [&whole[..begin], &whole[end..]].concat();
+        let twice = [&whole[..end], &whole[begin..]].concat();
+        for damaged in [missing, twice] {
+            fs::write(&journal, damaged).unwrap();
+            let error = Unfinished::open(&path).map(|_| ()).unwrap_err();
+            assert!(error.to_string().contains("should"), "{error}");
+        }
+    }
+    let last = *frames.last().unwrap();
+    fs::write(&journal, [&whole[..], &whole[last..]].concat()).unwrap();
+    assert!(Unfinished::open(&path).is_err());
+}
+
 /// So many that two row groups and a rest come of them.
 const MANY: (usize, usize) = (1_024, 2_300);
 

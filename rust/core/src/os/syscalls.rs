@@ -1,4 +1,4 @@
-//! The scheduler's system calls for the calling thread.
+//! The scheduler's system calls for the calling thread, and the C library's for its memory.
 //!
 //! rustix has none for the policy, and its CPU sets end at 1,024 CPUs, which is too few for `sched_getaffinity` on a
 //! larger machine. They are called directly because musl's wrappers of the policy calls only say that they do nothing.
@@ -86,6 +86,16 @@ fn check(result: libc::c_long) -> io::Result<c_int> {
     }
 }
 
+/// Gives memory that is free back to the system, which glibc otherwise keeps between blocks that are in use. Other C
+/// libraries do so by themselves, or not at all.
+pub(crate) fn give_free_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes a number, and may be called by any thread at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,15 +115,5 @@ mod tests {
         set_affinity(&mask).unwrap();
         set_policy(policy).unwrap();
         assert_eq!((affinity().unwrap(), super::policy().unwrap()), (mask, policy));
-    }
-}
-
-/// Gives memory that is free back to the system, which glibc otherwise keeps between blocks that are in use. Other C
-/// libraries do so by themselves, or not at all.
-pub(crate) fn give_free_memory_back() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: it takes a number, and may be called by any thread at any time.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }

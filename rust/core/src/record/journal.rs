@@ -63,6 +63,8 @@ struct HeadNow<'a> {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Entry {
     Block(Box<PackedBlock>),
+    /// The end of a flush, and how many there were before it: one that is missing or there twice is told.
+    Flush(u64),
     #[serde(untagged)]
     Remark(Remark),
 }
@@ -79,12 +81,14 @@ pub(super) struct Journal {
     clocks: Vec<u8>,
     /// Bytes in the file.
     bytes: u64,
+    /// How many frames it has behind its head.
+    flushes: u64,
 }
 
 impl Journal {
     /// One that will be at `path`; nothing is there yet.
     pub(super) fn new(path: PathBuf, recording: u64, segment: Option<u32>) -> Self {
-        Self { path, recording, segment, file: None, waiting: Vec::new(), clocks: Vec::new(), bytes: 0 }
+        Self { path, recording, segment, file: None, waiting: Vec::new(), clocks: Vec::new(), bytes: 0, flushes: 0 }
     }
 
     /// The recording's number.
@@ -133,6 +137,7 @@ impl Journal {
             }
         }
         self.file = Some(Arc::new(file));
+        self.flushes = 0;
         self.waiting.clear();
         self.clocks.clear();
         Ok(())
@@ -169,7 +174,9 @@ impl Journal {
     pub(super) fn flush(&mut self) -> io::Result<Option<Arc<File>>> {
         let Some(file) = self.file.as_ref().filter(|_| !self.waiting.is_empty()) else { return Ok(None) };
         self.waiting.append(&mut self.clocks);
+        serde_json::to_writer(&mut self.waiting, &Entry::Flush(self.flushes))?;
         self.bytes += write_frame(file, &self.waiting)?;
+        self.flushes += 1;
         self.waiting.clear();
         Ok(Some(Arc::clone(file)))
     }
@@ -220,9 +227,16 @@ pub(super) fn read(path: &Path) -> io::Result<Result<Recovered, TraceFormatError
         return Ok(Err(wrong(message)));
     }
     let mut entries = Vec::new();
-    while let Some(frame) = read_frame(&mut file) {
+    for flush in 0.. {
+        let Some(frame) = read_frame(&mut file) else { break };
         for line in frame.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             match serde_json::from_slice(line) {
+                Ok(Entry::Flush(number)) if number == flush => {}
+                Ok(Entry::Flush(number)) => {
+                    return Ok(Err(wrong(format!(
+                        "the journal is damaged: flush {number} stands where {flush} should"
+                    ))));
+                }
                 Ok(entry) => entries.push(entry),
                 Err(error) => {
                     return Ok(Err(wrong(format!("the journal tells what this irqtrace does not know: {error}"))));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,12 +81,16 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// Those of [`TraceWriter::under_way`]; somebody records this series.
+    /// Those of [`TraceWriter::under_way`]; a file has the name that segments are to be opened by; somebody records them.
     pub fn create(path: &Path, overwrite: bool, rotation: Rotation) -> Result<Self, IrqtraceError> {
         let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
         let cut = rotation.every_ns.is_some() || rotation.bytes.is_some();
-        // Says what is wrong with the name itself. A file that has it is not in the way of segments.
+        // Says what is wrong with the name itself.
         Target::new(path, overwrite || cut)?;
+        if cut && path.symlink_metadata().is_ok() {
+            let why = "a file of this name is there, and would be opened in place of the segments; choose another name";
+            return Err(fail(io::Error::new(io::ErrorKind::AlreadyExists, why)));
+        }
         let series = Series::of(path).map_err(fail)?;
         let number = if cut { series.next_number().map_err(fail)? } else { 1 };
         let segment = cut.then_some(1);

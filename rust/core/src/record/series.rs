@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use super::target::behind_links;
 use super::under_way::{JOURNAL, NEW, PARTIAL, is_locked, with_suffix};
 
-/// Digits of a number at least.
+/// Digits of a number at least, and at most: eight are a date.
 const DIGITS: usize = 6;
+const MOST_DIGITS: usize = 7;
 
 /// The segments of a recording that is called `NAME.parquet`.
 pub(super) struct Series {
@@ -61,7 +62,7 @@ impl Series {
                 let why = "is being recorded by somebody else; choose another name";
                 Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
             }
-            _ => newest.checked_add(1).ok_or_else(|| io::Error::other("there are too many segments")),
+            _ => Ok(newest + 1),
         }
     }
 
@@ -73,7 +74,9 @@ impl Series {
         }
         let name = name.strip_prefix(self.before.as_encoded_bytes())?;
         let digits = str::from_utf8(name.strip_suffix(self.after.as_encoded_bytes())?).ok()?;
-        (digits.len() >= DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+        let is_number =
+            (DIGITS..=MOST_DIGITS).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| digits.parse().ok())?
     }
 }
 
@@ -91,7 +94,7 @@ mod tests {
             ("t-000007.parquet.partial", 8),
             ("t-000009.parquet.journal.new", 10),
             ("t-1234567.parquet", 1_234_568),
-            ("t-99999999999.parquet", 1_234_568),
+            ("t-20261128.parquet", 1_234_568),
             ("u-2000000.parquet", 1_234_568),
             ("t-20000000.txt", 1_234_568),
             ("t-+2000000.parquet", 1_234_568),

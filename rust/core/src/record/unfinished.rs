@@ -250,6 +250,7 @@ fn rest(recovered: Recovered, journal: &Path, under_way: bool) -> Result<Trace, 
                 store.add(&block.ok_or_else(|| damaged(journal, "the journal contradicts itself"))?)?;
             }
             Entry::Remark(remark) => store.remark(remark)?,
+            Entry::Flush(_) => {}
         }
     }
     let why = if under_way { "it is still under way" } else { "it was cut off" };
