@@ -6,7 +6,7 @@ mod traffic;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arrow_array::cast::AsArray;
@@ -28,6 +28,9 @@ const MS: i64 = 1_000_000;
 /// What the memory that is held may grow by. What is resident besides is the allocator's, which keeps some for later.
 const GROWTH_BYTES: usize = 5 << 20;
 
+/// Memory is counted for the whole process: one recording at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// What a recording of so many samples at 1 kHz came to.
 struct Soaked {
     _folder: tempfile::TempDir,
@@ -38,6 +41,7 @@ struct Soaked {
 
 /// Records so many samples of a machine whose counts grow as those of a busy one do, as fast as this one can.
 fn soak(samples: u64, rotation: Rotation) -> Soaked {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.parquet");
     let kinds = Kind::ALL.map(|kind| (kind, MS)).into();
