@@ -11,6 +11,9 @@ pub(super) const ROW_GROUP_ROWS: usize = 1 << 20;
 /// A row group ends before its rows where its pages, kept in memory until then, reach this size.
 pub(super) const ROW_GROUP_BYTES: usize = 32 << 20;
 
+/// Rows of a page: with the 20,000 that are usual a file is 3 % larger.
+const PAGE_ROWS: usize = 1 << 16;
+
 /// Of ten minutes of a 2-CPU machine at 1 kHz: 4 % smaller than level 3 for half as much time again, 0.27 s in all; level 9
 /// takes 0.44 s for another 1 %.
 pub(super) const ZSTD_LEVEL: i32 = 6;
@@ -23,6 +26,7 @@ pub(super) fn properties(row_group_rows: Option<usize>) -> Result<WriterProperti
     let mut properties = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_data_page_row_count_limit(PAGE_ROWS)
         // The places of pages would stay in memory until the footer is written: 15 kB for each row group.
         .set_offset_index_disabled(true)
         .set_max_row_group_row_count(row_group_rows)
