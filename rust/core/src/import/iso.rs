@@ -2,6 +2,14 @@
 
 use super::stamp::{Beside, Clock, Found, Stamp};
 
+/// The letters that clocks show beside a time somewhere: in names, letters of other words may stand there.
+const LETTERS: [&str; 49] = [
+    "ACDT", "ACST", "ADT", "AEDT", "AEST", "AKDT", "AKST", "AST", "AWST", "BST", "CAT", "CDT", "CEST", "CET", "CST",
+    "EAT", "EDT", "EEST", "EET", "EST", "GMT", "HDT", "HKT", "HST", "IDT", "IST", "JST", "KST", "MDT", "MSK", "MST",
+    "NDT", "NST", "NZDT", "NZST", "PDT", "PKT", "PST", "SAST", "SST", "UTC", "WAT", "WEST", "WET", "WIB", "WIT",
+    "WITA", "ChST", "MSD",
+];
+
 /// Walks over a text.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
@@ -55,15 +63,20 @@ impl<'a> Cursor<'a> {
         };
         while !self.in_name && self.one_of(b" ").is_some() {}
         let hour = self.digits(2)?;
-        let clock = self.clock_from(hour);
+        let mut clock = self.clock_from(hour);
         let is_compact = sign.is_none() && joined.is_none();
         if is_compact && self.in_name && clock.second.is_none() {
             // 10 or 12 digits may be anything.
             return None;
         }
+        clock.half = self.half();
         let end = self.at;
         let beside =
             if self.in_name { self.beside_in_name(matches!(joined, Some(b'T' | b't'))) } else { self.beside() };
+        if self.in_name && clock.fraction.len() == 3 && beside == Beside::Nothing {
+            // A counter, as `split` writes it, as easily as milliseconds.
+            clock.fraction = "";
+        }
         let text = self.text[begin..end].trim();
         Some(Stamp::new((i32::try_from(year).ok()?, month, day), clock, beside, text))
     }
@@ -103,15 +116,34 @@ impl<'a> Cursor<'a> {
         &digits[..count]
     }
 
-    /// The zone behind a time, of any form.
+    /// `AM` is 0 and `PM` is 1, where one of them follows.
+    fn half(&mut self) -> Option<u32> {
+        let before = self.at;
+        if self.in_name {
+            self.one_of(b"-._ ");
+        } else {
+            while self.one_of(b" ").is_some() {}
+        }
+        let half = ["AM", "PM"].iter().position(|half| self.letters().eq_ignore_ascii_case(half));
+        self.at = if half.is_some() { self.at + 2 } else { before };
+        half.and_then(|half| u32::try_from(half).ok())
+    }
+
+    /// The letters that stand here, and no digit behind them.
+    fn letters(&self) -> &'a str {
+        let rest = &self.text[self.at..];
+        let (letters, after) = rest.split_at(rest.bytes().take_while(u8::is_ascii_alphabetic).count());
+        if after.starts_with(char::is_alphanumeric) { "" } else { letters }
+    }
+
+    /// The zone behind a time, of any form. Two letters are no zone: in some languages they are what AM and PM are.
     fn beside(&mut self) -> Beside {
         let before = self.at;
         while self.one_of(b" ").is_some() {}
-        let letters = self.text[self.at..].bytes().take_while(u8::is_ascii_alphabetic).count();
-        if (1..=5).contains(&letters) {
-            let begin = self.at;
-            self.at += letters;
-            return Beside::Letters(self.text[begin..self.at].to_owned());
+        let letters = self.letters();
+        if (3..=5).contains(&letters.len()) || letters.eq_ignore_ascii_case("Z") {
+            self.at += letters.len();
+            return Beside::Letters(letters.to_owned());
         }
         self.offset(true).map_or_else(
             || {
@@ -122,19 +154,21 @@ impl<'a> Cursor<'a> {
         )
     }
 
-    /// In a name: `Z`, `UTC`, `+01:00`, `-05:00`, `+0100`; `-0500` only behind a date and a time that a `T` joins, since it
-    /// may be a counter else.
+    /// In a name: `Z`, `UTC`, `CET`, `-CET`, `+01:00`, `-05:00`, `+0100`; `-0500` only behind a date and a time that a `T`
+    /// joins, since it may be a counter else.
     fn beside_in_name(&mut self, joined_by_t: bool) -> Beside {
-        for utc in ["UTC", "Z"] {
-            let rest = &self.text[self.at..];
-            if let Some(after) = rest.strip_prefix(utc)
-                && !after.starts_with(|letter: char| letter.is_ascii_alphanumeric())
-            {
-                self.at += utc.len();
-                return Beside::Letters(utc.to_owned());
-            }
-        }
         let before = self.at;
+        if self.letters() == "Z" {
+            self.at += 1;
+            return Beside::Letters("Z".to_owned());
+        }
+        self.one_of(b"-._ ");
+        let letters = self.letters();
+        if LETTERS.contains(&letters) {
+            self.at += letters.len();
+            return Beside::Letters(letters.to_owned());
+        }
+        self.at = before;
         let is_minus = self.peek() == Some(b'-');
         match self.offset(false) {
             Some(east_s) if !is_minus || joined_by_t || self.text[before..self.at].contains(':') => {

@@ -27,12 +27,17 @@ fn time_at(name: &str, at: usize) -> Option<(Found, usize)> {
     iso::in_name(name, at).or_else(|| epoch_at(name, at))
 }
 
-/// Seconds since 1970, with three, six or nine digits of a fraction; or milli-, micro- or nanoseconds.
+/// Seconds since 1970, with six or nine digits of a fraction; or milli-, micro- or nanoseconds. Behind a letter a number is
+/// something else.
 fn epoch_at(name: &str, at: usize) -> Option<(Found, usize)> {
+    if name[..at].ends_with(char::is_alphanumeric) {
+        return None;
+    }
     let digits = |from: usize| name[from..].bytes().take_while(u8::is_ascii_digit).count();
     let whole = digits(at);
     let mut end = at + whole;
-    if whole == 10 && name[end..].starts_with('.') && matches!(digits(end + 1), 3 | 6 | 9) {
+    // Three digits may be those of a counter, as `split` writes it.
+    if whole == 10 && name[end..].starts_with('.') && matches!(digits(end + 1), 6 | 9) {
         end += 1 + digits(end + 1);
     }
     let time = epoch(&name[at..end])?;
@@ -70,7 +75,12 @@ mod tests {
             ("db7-20260101T070000-0500-interrupts.txt", 0, NS_PER_S),
             ("1767268800.txt", 0, NS_PER_S),
             ("1767268800.123456789", 123_456_789, 1),
-            ("int_1767268800.250.log", 250_000_000, 1_000_000),
+            ("2026-01-01T12:00:00.250Z", 250_000_000, 1_000_000),
+            ("20260101-120000-UTC.txt", 0, NS_PER_S),
+            ("20260101T120000UTC", 0, NS_PER_S),
+            // Three digits may be a counter.
+            ("int_1767268800.250.log", 0, NS_PER_S),
+            ("interrupts.1767268800.001", 0, NS_PER_S),
             ("interrupts.1767268800.1", 0, NS_PER_S),
             ("1767268800250", 250_000_000, 1_000_000),
             ("20260101120000Z-20260101120000Z", 0, NS_PER_S),
@@ -101,12 +111,41 @@ mod tests {
             };
             assert_eq!(at.and_utc().timestamp_nanos_opt(), Some(NOON), "{name}");
         }
+        let Some(Ok(Stamp { resolution_ns, .. })) = time_of("interrupts-20260101-120000.002") else { panic!() };
+        assert_eq!(resolution_ns, NS_PER_S, "it may be a counter");
+    }
+
+    #[test]
+    fn letters_behind_a_time_in_a_name_are_those_of_its_zone_where_a_clock_shows_such() {
+        for (name, expected) in [
+            ("20260101-120000EST", Some("EST")),
+            ("2026-01-01_12.00.00-CET.txt", Some("CET")),
+            ("20260101-120000_CEST", Some("CEST")),
+            ("2026-01-01_12.00.00PM", None),
+            ("2026-01-01_12.00.00-pm-CET", Some("CET")),
+            ("20260101-120000-cat.txt", None),
+            ("20260101-120000-IRQ", None),
+            ("20260101-120000-EST2", None),
+        ] {
+            let Some(Ok(Stamp { when: When::Local { at, letters }, .. })) = time_of(name) else { panic!("{name}") };
+            assert_eq!((at.and_utc().timestamp_nanos_opt(), letters.as_deref()), (Some(NOON), expected), "{name}");
+        }
+        let Some(Ok(Stamp { when: When::Local { at, .. }, .. })) = time_of("2026-01-01_01.00.00PM") else { panic!() };
+        assert_eq!(at.and_utc().timestamp_nanos_opt(), Some(NOON + 3_600 * NS_PER_S));
     }
 
     #[test]
     fn other_numbers_are_no_times() {
-        for name in ["interrupts", "interrupts.1", "db-10.0.0.17", "20260101", "0123456789", "176726880", "before.txt"]
-        {
+        for name in [
+            "interrupts",
+            "interrupts.1",
+            "db-10.0.0.17",
+            "20260101",
+            "0123456789",
+            "176726880",
+            "before.txt",
+            "sn1234567890.txt",
+        ] {
             assert_eq!(time_of(name), None, "{name}");
         }
         for (name, wrong) in [

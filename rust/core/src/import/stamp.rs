@@ -6,6 +6,9 @@ use super::iso;
 
 const NS_PER_S: i64 = 1_000_000_000;
 
+/// The year 2262, in which nanoseconds come to their end.
+const BEYOND_NS: i64 = 9_214_646_400 * NS_PER_S;
+
 /// A time that was written down, to how much of a second, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -33,6 +36,8 @@ pub(super) struct Clock<'a> {
     pub(super) minute: Option<u32>,
     pub(super) second: Option<u32>,
     pub(super) fraction: &'a str,
+    /// 0 before noon, 1 after it, where hours are counted to 12.
+    pub(super) half: Option<u32>,
 }
 
 /// What stands beside a time.
@@ -55,18 +60,20 @@ impl Stamp {
 
     /// The time of a date and a clock, `text` as it was written.
     pub(super) fn new((year, month, day): (i32, u32, u32), clock: Clock<'_>, beside: Beside, text: &str) -> Found {
-        let Clock { hour, minute: Some(minute), second: Some(second), fraction } = clock else {
+        let Clock { hour, minute: Some(minute), second: Some(second), fraction, half } = clock else {
             return Err(format!(
                 "{text} has no seconds: a time has to tell the second, since a trace holds windows of 4 s at most"
             ));
         };
         let date =
             NaiveDate::from_ymd_opt(year, month, day).ok_or_else(|| format!("{text} is no day of the calendar"))?;
-        let time =
-            NaiveTime::from_hms_opt(hour, minute, second).ok_or_else(|| format!("{text} is no time of a day"))?;
+        let hour = half.map_or(Some(hour), |half| (1..=12).contains(&hour).then_some(hour % 12 + 12 * half));
+        let time = hour.and_then(|hour| NaiveTime::from_hms_opt(hour, minute, second));
+        let time = time.ok_or_else(|| format!("{text} is no time of a day"))?;
         let (nanos, resolution_ns) = fraction_of(fraction);
         let at = date.and_time(time.with_nanosecond(nanos).unwrap_or(time));
-        let utc = |east_s: i64| in_range(at.and_utc().timestamp_nanos_opt(), text).map(|ns| ns - east_s * NS_PER_S);
+        let ns = at.and_utc().timestamp_nanos_opt();
+        let utc = |east_s: i64| in_range(ns.and_then(|ns| ns.checked_sub(east_s * NS_PER_S)), text);
         let when = match beside {
             Beside::Offset(east_s) => When::Utc(utc(i64::from(east_s))?),
             Beside::Letters(letters) if is_utc(&letters) => When::Utc(utc(0)?),
@@ -82,9 +89,9 @@ fn is_utc(letters: &str) -> bool {
     ["UTC", "GMT", "UCT", "Z"].iter().any(|utc| letters.eq_ignore_ascii_case(utc))
 }
 
-/// Nanoseconds since 1970, if they are not before it.
-fn in_range(ns: Option<i64>, text: &str) -> Result<i64, String> {
-    ns.filter(|&ns| ns >= 0).ok_or_else(|| format!("{text} is not between 1970 and 2262"))
+/// Nanoseconds since 1970, if they are not before it, nor so late that the window of a read would have no end.
+pub(super) fn in_range(ns: Option<i64>, text: &str) -> Result<i64, String> {
+    ns.filter(|ns| (0..BEYOND_NS).contains(ns)).ok_or_else(|| format!("{text} is not between 1970 and 2262"))
 }
 
 /// Seconds since 1970, with or without a fraction, or the milli-, micro- or nanoseconds: their digits tell which.
@@ -125,12 +132,7 @@ fn of_words(text: &str) -> Option<Found> {
     else {
         return None;
     };
-    if let Some(half) = half {
-        if !(1..=12).contains(&clock.hour) {
-            return Some(Err(format!("{text} is no time of a day")));
-        }
-        clock.hour = clock.hour % 12 + 12 * half;
-    }
+    clock.half = half;
     let year = i32::try_from(year).ok()?;
     let found = Stamp::new((year, month, day), clock, beside.unwrap_or(Beside::Nothing), text);
     let date = NaiveDate::from_ymd_opt(year, month, day);
@@ -229,6 +231,8 @@ mod tests {
             "2026-01-06 06:30:00-05:30",
             "2026-01-06T12:00:00Z",
             "2026-01-06 12:00:00 UTC",
+            "2026-01-06 12:00:00 PM UTC",
+            "2026-01-06 07:00:00 pm +07",
             "20260106T120000Z",
             "1767700800",
             "@1767700800",
@@ -271,7 +275,12 @@ mod tests {
             ("2026-01-06 25:00:00", "no time"),
             ("Tue Jan  6 13:00:00 PM UTC 2026", "no time"),
             ("Mon Jan  6 12:00:00 UTC 2026", "a Tuesday"),
+            ("2026-01-06 13:00:00 PM", "no time"),
             ("1960-01-06 12:00:00Z", "1970"),
+            ("1970-01-01 00:30:00+01:00", "1970"),
+            ("9223372036", "2262"),
+            ("2262-04-11T23:47:16Z", "2262"),
+            ("2262-04-11T23:47:16-14:00", "2262"),
         ] {
             let Some(Err(told)) = Stamp::of_line(line) else { panic!("{line}") };
             assert!(told.contains(wrong), "{told}");
@@ -288,6 +297,8 @@ mod tests {
             "  8: 1767700800",
             "mar. 6 janv. 2026 12:00:00 CET",
             "12:00:00 up 3 days",
+            // In some languages what AM and PM are.
+            "2026-01-06 01:00:00 CH",
             "Tue Jan  6 12:00:00 UTC 2026 and more",
             "Tue Tue Jan  6 12:00:00 UTC 2026",
             "176770080",

@@ -4,7 +4,7 @@ use chrono::{FixedOffset, LocalResult, NaiveDateTime, TimeZone};
 use chrono_tz::{OffsetName, Tz};
 
 use super::iso;
-use super::stamp::{Beside, When};
+use super::stamp::{Beside, When, in_range};
 use crate::ConfigError;
 
 /// Where local times are from.
@@ -55,7 +55,7 @@ impl Zones {
                 Ok(offset.from_local_datetime(&at).single().and_then(|time| time.timestamp_nanos_opt()))
             }
         }?;
-        ns.ok_or_else(|| format!("{shown} is beyond what nanoseconds can tell"))
+        in_range(ns, &shown)
     }
 
     /// One offset is not that of two zones, as where a log goes on from winter into summer.
@@ -80,13 +80,18 @@ fn in_zone(zone: Tz, at: NaiveDateTime, letters: Option<&str>, shown: &str) -> R
     };
     let matching: Vec<_> = candidates
         .iter()
-        .filter(|time| letters.is_none_or(|letters| time.offset().abbreviation().is_none_or(|known| known == letters)))
+        .filter(|time| letters.is_none_or(|letters| time.offset().abbreviation() == Some(letters)))
         .collect();
     match matching[..] {
         [time] => Ok(time.timestamp_nanos_opt()),
         [] => {
-            let known = candidates[0].offset().abbreviation().unwrap_or_default();
-            Err(format!("{shown} is no time of {name}, which has {known} then: give the zone of the machine (--zone)"))
+            let offset = candidates[0].offset().fix_text();
+            let known = candidates[0].offset().abbreviation();
+            let known = known.map_or_else(|| format!("no letters and {offset}"), ToOwned::to_owned);
+            Err(format!(
+                "{shown} is no time of {name}, which has {known} then: give the zone of the machine, or its offset \
+                 (--zone)"
+            ))
         }
         _ => Err(format!(
             "{shown} was twice in {name}, before and after its clocks were put back: give the offset of this part as \
@@ -133,6 +138,9 @@ mod tests {
         same("Europe/Berlin", "2026-01-06 13:00:00", "2026-01-06 12:00:00Z");
         same("Europe/Berlin", "Mon Jul  6 14:00:00 CEST 2026", "2026-07-06 12:00:00Z");
         same("+01:00", "Tue Jan  6 13:00:00 CET 2026", "2026-01-06 12:00:00Z");
+        same("America/Sao_Paulo", "2026-01-06 09:00:00 AM", "2026-01-06 12:00:00Z");
+        same("-03:00", "2026-01-06 01:00:00 PM", "2026-01-06 16:00:00Z");
+        same("-03:00", "Tue Jan  6 09:00:00 BRT 2026", "2026-01-06 12:00:00Z");
         same("-0330", "2026-01-06 08:30:00", "2026-01-06 12:00:00Z");
         same("UTC", "2026-01-06 12:00:00", "2026-01-06 12:00:00Z");
     }
@@ -147,8 +155,11 @@ mod tests {
 
     #[test]
     fn letters_that_contradict_the_zone_are_an_error() {
-        for (zone, line) in [("Europe/London", "Tue Jan  6 12:00:00 CET 2026"), ("UTC", "Tue Jan  6 12:00:00 CET 2026")]
-        {
+        for (zone, line) in [
+            ("Europe/London", "Tue Jan  6 12:00:00 CET 2026"),
+            ("UTC", "Tue Jan  6 12:00:00 CET 2026"),
+            ("America/Sao_Paulo", "Tue Jan  6 12:00:00 CET 2026"),
+        ] {
             let told = utc(Some(zone), &[line]).unwrap_err();
             assert!(told.contains("CET") && told.contains(zone), "{told}");
         }
