@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 import warnings
@@ -133,6 +134,16 @@ def test_times_of_last_change_are_taken_only_when_asked_for(tmp_path: Path) -> N
     assert counted(trace) == {name: count for name, count in GROWN.items() if name != "NET_RX"}
 
 
+def test_each_time_of_last_change_is_as_fine_as_it_is(tmp_path: Path) -> None:
+    texts = zip(SERIES, (0, 10 * 10**9, 20 * 10**9 + 123), strict=True)
+    for one, after_ns in texts:
+        path = saved(tmp_path / "copies" / str(after_ns), one.interrupts)
+        os.utime(path, ns=(NOON_S * 10**9 + after_ns,) * 2)
+    trace = import_text(tmp_path / "copies", times="mtimes")
+    read_ns = trace.samples.unique("sample").sort("sample")["read_ns"].to_list()
+    assert read_ns == [2_099_999_999, 2_099_999_999, 109_999_999]
+
+
 def test_copies_that_have_lost_their_times_are_an_error(tmp_path: Path) -> None:
     for name, one in zip("ab", SERIES, strict=False):
         path = saved(tmp_path / "copies" / name, one.interrupts)
@@ -181,6 +192,41 @@ def test_a_sosreport_is_one_read_with_the_facts_of_its_machine(tmp_path: Path) -
     assert "1 read, 2026-01-06 12:00:00.000 UTC, db7" in repr(trace)
 
 
+def test_reports_of_two_starts_are_an_error_that_says_what_tells(tmp_path: Path) -> None:
+    at = {"hostname": "db7\n", "date": "1767700800\n"}
+    later = {**at, "date": "1767787200\n"}
+
+    def told(first: dict[str, str], second: dict[str, str]) -> str:
+        sources = [report(tmp_path / "one", FIRST, first), report(tmp_path / "two", SECOND, second)]
+        with pytest.raises(ValueError, match=r"two: .*one .*started anew") as caught:
+            import_text(sources)
+        shutil.rmtree(tmp_path)
+        return str(caught.value)
+
+    older, newer = SOS["uname"], SOS["uname"].replace("6.1.0-9", "6.1.0-12")
+    assert '"6.1.0-12-amd64"' in told({**at, "uname": older}, {**later, "uname": newer})
+    stat = "cpu 1 2\nbtime {}\n"
+    assert "btime" in told(
+        {**at, "proc/stat": stat.format(17 * 10**8)}, {**later, "proc/stat": stat.format(1767787000)}
+    )
+    # A clock that was set moves it a little.
+    near = [
+        report(tmp_path / name, one, {**files, "proc/stat": stat.format(btime)})
+        for name, one, files, btime in (("a", FIRST, at, 1767700000), ("b", SECOND, later, 1767700002))
+    ]
+    assert len(times_of(import_text(near))) == 2
+
+
+def test_a_report_that_names_no_machine_may_be_of_any(tmp_path: Path) -> None:
+    first = report(tmp_path / "one", FIRST, {"date": "1767700800\n"})
+    second = report(tmp_path / "two", SECOND, {"date": "1767787200\n", "hostname": "db7\n"})
+    third = report(tmp_path / "three", THIRD, {"date": "1767873600\n", "hostname": "db7.example.com\n"})
+    assert import_text([first, second]).info.host.host == "db7"
+    with pytest.raises(ValueError, match=r"three: is of the host .*--host"):
+        import_text([first, second, third])
+    assert import_text([first, second, third], host="db7").info.host.host == "db7"
+
+
 def test_several_sosreports_of_one_start_are_a_series_and_rough(tmp_path: Path) -> None:
     first = report(tmp_path / "all/one", FIRST, SOS)
     report(tmp_path / "all/two", SECOND, {**SOS, "sos_commands/date/date_--utc": "Tue Jan  6 15:00:00 UTC 2026\n"})
@@ -199,10 +245,19 @@ def test_several_sosreports_of_one_start_are_a_series_and_rough(tmp_path: Path) 
 
 def test_a_report_without_a_date_asks_for_its_time(tmp_path: Path) -> None:
     sos = report(tmp_path / "sos", FIRST, {})
-    with pytest.raises(ValueError, match=r"sos: the report has none of .*date.*--at"):
+    with pytest.raises(ValueError, match=r"sos: the report has no time in any of .*date.*--at"):
+        import_text(sos)
+    (sos / "date").write_text("\n")
+    with pytest.raises(ValueError, match=r"sos: the report has no time in any of"):
         import_text(sos)
     trace = import_text({"2026-01-06T12:00:00Z": sos}, host="db9")
     assert (times_of(trace), trace.info.host.host) == ([NOON], "db9")
+    (sos / "date").write_text("mar. 6 janv. 2026 12:00:00 CET\n")
+    with pytest.raises(ParseError, match=r"sos/date: line 1, .*English.*--at"):
+        import_text(sos)
+    (sos / "proc/softirqs").write_text("")
+    with pytest.raises(ParseError, match=r"proc/softirqs: line 1, byte 0: empty: remove it"):
+        import_text(sos)
 
 
 # --- what is refused
@@ -237,10 +292,21 @@ def test_what_is_no_capture_is_an_error_that_names_it(tmp_path: Path) -> None:
         import_text([])
     with pytest.raises(TypeError, match="path of a file"):
         import_text([3])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="path of a file or folder, and not int"):
+        import_text(5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"names.*mtimes"):
         import_text(masked, times="dates")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="within"):
+    with pytest.raises(ValueError, match=r"within: 3\.00 s is not from 0 to 2 s"):
         import_text(masked, within="3s")
+    cut = saved(tmp_path / "cut-1767700800", FIRST.interrupts[:-30])
+    for copies in (cut, {"1767700800": cut}):
+        with pytest.raises(ParseError, match=r"cut-1767700800: line 1, byte 0: the text ends within a line"):
+            import_text(copies)  # type: ignore[arg-type]
+
+
+def begun_with(line: str) -> Callable[[str], str]:
+    """Puts a line in the place of the first time."""
+    return lambda log: line + "\n" + log.partition("\n")[2]
 
 
 BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
@@ -252,6 +318,19 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
         lambda log: log.replace("1767700860\n", "1767700860\nLinux db7\n"),
         "line 9, byte .*neither a time",
     ),
+    "no %N": (lambda log: log.replace("1767700800\n", "1767700800.\n"), "line 1, byte 0: .*knows no %N"),
+    **{
+        f"{line} before a text": (begun_with(line), "line 1, .*neither a time in a form")
+        for line in (
+            "mar. 6 janv. 2026 12:00:00 CET",
+            "06/01/2026 12:00:00",
+            "date: 1767700800",
+            "root@db7:~# cat /proc/interrupts",
+            "Every 1.0s: cat /proc/interrupts   db7: Tue Jan  6 12:00:00 2026",
+            " 12:00:00 up 3 days, load average: 0.1",
+            "MemTotal:  16318480 kB\nMemFree: 12 kB",
+        )
+    },
     "no first time": (lambda log: log.partition("\n")[2], "line 1, byte 0: a text before the first time"),
     "no text": (lambda log: log + "1767700900\n", "line 22, byte .*a time without a text"),
     "two texts": (
@@ -286,7 +365,9 @@ def test_texts_of_two_machines_are_an_error_that_names_both(tmp_path: Path) -> N
         assert caught.value.path == str(paths[1])
         return str(caught.value)
 
-    assert "6 of the 6 counts" in told(THIRD, Captured({name: [1, 1] for name in FIRST.counts}))
+    assert "LOC of CPU 0 fell from 1280 to 1" in told(THIRD, Captured({name: [1, 1] for name in FIRST.counts}))
+    fallen = FIRST.softirqs.replace("33", " 3").replace("44", " 4")
+    assert "2 of the 2 counts" in told(FIRST.softirqs, fallen)
     assert "all CPUs" in told(FIRST, FIRST.interrupts + "                    CPU0\n      NET_RX:         99\n")
     arm = (
         "           CPU0       CPU1\n 24:          9          9  GICv3  27 Level     arch_timer\n"
@@ -312,6 +393,36 @@ def test_drivers_and_cpus_that_come_and_go_are_no_other_machine(tmp_path: Path) 
     trace = import_text(paths)
     assert {warning.type for warning in trace.warnings} == {"layout_changed", "reset"}
     assert conserved(trace)
+
+
+def test_a_driver_that_is_loaded_anew_is_no_start_of_the_machine(tmp_path: Path) -> None:
+    def text(devices: int, timer: int) -> str:
+        rows = "".join(f" {n}: {devices:>10}  IO-APIC   {n}-edge      dev{n}\n" for n in range(10, 14))
+        return f"           CPU0\n{rows}LOC: {timer:>10}   Local timer interrupts\n"
+
+    log = saved(tmp_path / "a.log", f"1767700800\n{text(500, 9_000)}1767700810\n{text(2, 9_100)}")
+    assert counted(import_text(log)) == {"Local timer interrupts": 100}
+    log.write_text(f"1767700800\n{text(500, 9_000)}1767700810\n{text(600, 8_999)}")
+    with pytest.raises(ParseError, match=r"line 9, .*started anew between them: LOC of CPU 0 fell from 9000 to 8999"):
+        import_text(log)
+
+
+def test_texts_whose_order_is_not_known_are_an_error_where_it_matters(tmp_path: Path) -> None:
+    grown = [FIRST.grown(eth0=[by, 0]) for by in (0, 5, 40, 9)]
+    times = [f"{NOON_S - 1}.5", f"{NOON_S}.5", f"{NOON_S + 1}.5"]
+    log = saved(tmp_path / "a.log", log_text(times, tuple(grown[:3]), softirqs=False))
+    # It was read at 0.8, of which its name tells the second.
+    copy = saved(tmp_path / f"copy-{NOON_S}", grown[3].interrupts)
+    with pytest.raises(ParseError, match=rf"a\.log: line 7, .*before or after .*copy-{NOON_S}, line 1 is not known"):
+        import_text([log, copy])
+    copy.write_text(grown[1].interrupts)
+    assert counted(import_text([log, copy])) == {"eth0": 40}
+
+
+def test_two_times_by_hand_that_are_swapped_are_told(tmp_path: Path) -> None:
+    before, after = (saved(tmp_path / name, one.interrupts) for name, one in (("b", FIRST), ("a", SECOND)))
+    with pytest.raises(ParseError, match="their two times are swapped"):
+        import_text({"1767700800": after, "1767701100": before})
 
 
 def test_nothing_is_overwritten_unless_it_is_asked_for(tmp_path: Path) -> None:
@@ -467,6 +578,31 @@ def test_the_command_takes_a_pair_with_its_times(tmp_path: Path, capsys: pytest.
     assert times_of(open_trace(path)) == after_noon(0, 300)
     assert run("-o", path, "--force") == 2
     assert "no source" in capsys.readouterr().err
+
+
+def test_a_folder_may_hold_the_trace_of_the_last_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "20260106-120000"
+    saved(folder / "interrupts", FIRST.interrupts)
+    monkeypatch.chdir(folder)
+    for source in (".", "interrupts", b"interrupts"):
+        assert times_of(import_text(source, zone="UTC")) == [NOON]
+    assert run(".", "--zone", "UTC", "--quiet") == 0
+    assert run(".", "--zone", "UTC", "--quiet", "--force") == 0
+    assert run(".", "--zone", "UTC", "-o", "other.parquet") == 1
+    assert "trace.parquet: is a Parquet file, as a trace is" in capsys.readouterr().err
+
+
+def test_an_import_that_a_signal_ends_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = saved(tmp_path / "a.log", log_text(["1767700800"], (FIRST,)))
+
+    def stopped(*_: object, **__: object) -> Trace:
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError
+
+    monkeypatch.setattr("irqtrace.cli.importing.import_sources", stopped)
+    assert run(log, "-o", tmp_path / "t.parquet") == 128 + signal.SIGTERM
 
 
 def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:

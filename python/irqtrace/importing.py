@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["import_sources", "import_text"]
 
-Path_ = str | os.PathLike[str]
+Path_ = str | bytes | os.PathLike[str]
 Paths = Path_ | Sequence[Path_]
 
 
@@ -116,10 +116,12 @@ def _sources(source: Paths | Mapping[str | datetime, Paths]) -> Iterator[tuple[s
 
 
 def _paths(paths: Paths) -> Iterator[str]:
-    for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
-        if not isinstance(path, str | os.PathLike):
+    is_one = isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable)
+    listed: Iterable[object] = [paths] if is_one else paths  # type: ignore[assignment]
+    for path in listed:
+        if not isinstance(path, str | bytes | os.PathLike):
             raise TypeError(f"a source is the path of a file or folder, and not {type(path).__name__}")
-        yield os.fspath(path)
+        yield os.fsdecode(path)
 
 
 def _time(at: str | datetime) -> str:

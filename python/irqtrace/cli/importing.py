@@ -56,6 +56,13 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Imports, and says what came of it."""
+    try:
+        return _import(options)
+    except _Ended as ended:
+        return 128 + ended.number
+
+
+def _import(options: argparse.Namespace) -> int:
     sources = [*((source, None) for source in options.sources), *((source, at) for at, source in options.at)]
     with import_shown(quiet=options.quiet) as show, on_signals(_end):
         trace = import_sources(
@@ -76,6 +83,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _end(_signal: int) -> None:
+class _Ended(KeyboardInterrupt):
+    """By a signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def _end(number: int) -> None:
     """What asks a program to end is heard between two texts; nothing of the file remains then."""
-    raise KeyboardInterrupt
+    raise _Ended(number)

@@ -78,11 +78,8 @@ impl TrackedCell {
         let Some(below) = self.below(count, kind) else {
             return Step::Grew(growth(count - self.mark), had_fallen.then_some(Indirect::Passed));
         };
-        if count < self.mark && !had_fallen && self.mark < WRAP {
-            let wrapped = count + WRAP - self.mark;
-            if wrapped <= (WRAP / 2).min(elapsed_ns / NS_PER_INTERRUPT) {
-                return Step::Grew(growth(wrapped), Some(Indirect::Wrapped));
-            }
+        if !had_fallen && let Some(grown) = wrapped(self.mark, count, elapsed_ns) {
+            return Step::Grew(growth(grown), Some(Indirect::Wrapped));
         }
         let further = Some(below) > self.below(self.count, kind);
         Step::Below(if further { Indirect::Fell(below) } else { Indirect::StillBelow })
@@ -107,6 +104,15 @@ impl TrackedCell {
         let Self { line, count, .. } = *self;
         Event::Direct { sample, group, cell, line, count, why }
     }
+}
+
+/// How much a count grew that is now below what it was, if it may have wrapped in this time.
+pub(crate) fn wrapped(before: u64, now: u64, elapsed_ns: u64) -> Option<u64> {
+    if now >= before || before >= WRAP {
+        return None;
+    }
+    let grown = now + WRAP - before;
+    (grown <= (WRAP / 2).min(elapsed_ns / NS_PER_INTERRUPT)).then_some(grown)
 }
 
 /// A growth as a delta. Only an invented text counts beyond 2^63.

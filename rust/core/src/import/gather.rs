@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use super::report::{self, Report};
 use super::scan::{Place, Section, Text, sections};
-use super::stamp::Stamp;
+use super::stamp::{Stamp, in_range};
 use super::zone::Zones;
 use super::{Options, Progress, Source, Times, name};
 use crate::{ConfigError, HostFacts, IrqtraceError, SourceUnavailable};
@@ -24,8 +24,10 @@ const NS_PER_S: i64 = 1_000_000_000;
 /// What a time says of the texts that have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Basis {
-    /// It was written down before they were read: in a log, a name, by hand.
+    /// It was written down before they were read: in a log or a name.
     Before,
+    /// The same, by hand.
+    ByHand,
     /// It is that of the file in which they ended up.
     Changed,
     /// It is that of a report, which took its time.
@@ -59,6 +61,7 @@ struct Untimed {
 
 struct Gathering<'a> {
     options: &'a Options,
+    written: Option<PathBuf>,
     zones: Zones,
     logs: usize,
     taken: Vec<Taken>,
@@ -66,10 +69,15 @@ struct Gathering<'a> {
     reports: Vec<(PathBuf, Report)>,
 }
 
-/// Looks through all sources.
-pub(super) fn gather(options: &Options, progress: &mut Progress<'_>) -> Result<Gathered, IrqtraceError> {
+/// Looks through all sources. What is to be written may stand in a folder of them, from the last time.
+pub(super) fn gather(
+    options: &Options,
+    written: Option<&Path>,
+    progress: &mut Progress<'_>,
+) -> Result<Gathered, IrqtraceError> {
     let mut gathering = Gathering {
         options,
+        written: written.and_then(|path| path.canonicalize().ok()),
         zones: Zones::new(options.zone.as_deref())?,
         logs: 0,
         taken: Vec::new(),
@@ -80,7 +88,7 @@ pub(super) fn gather(options: &Options, progress: &mut Progress<'_>) -> Result<G
         gathering.source(source, progress)?;
     }
     gathering.time_the_untimed()?;
-    let mut host = report::one_machine(&gathering.reports)?;
+    let mut host = report::one_machine(&gathering.reports, options.host.is_some())?;
     if let Some(name) = &options.host {
         host.host.clone_from(name);
     }
@@ -113,7 +121,7 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    /// All that is in a folder, but for hidden names and links to folders.
+    /// All that is in a folder, but for hidden names, links to folders, and the file that is to be written.
     fn folder(&mut self, folder: &Path, progress: &mut Progress<'_>) -> Result<(), IrqtraceError> {
         let fail = |source| IrqtraceError::Io { path: folder.to_path_buf(), source };
         let entries = fs::read_dir(folder).map_err(fail)?;
@@ -125,7 +133,8 @@ impl Gathering<'_> {
             let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
             let is_link = fs::symlink_metadata(&path).map_err(fail)?.is_symlink();
             let is_folder = fs::metadata(&path).map_err(fail)?.is_dir();
-            if is_hidden || is_link && is_folder {
+            let is_written = self.written.is_some() && path.canonicalize().ok() == self.written;
+            if is_hidden || is_link && is_folder || is_written {
                 continue;
             }
             if is_folder && !report::is_report(&path) {
@@ -201,7 +210,7 @@ impl Gathering<'_> {
             None => report.date()?,
         };
         let taken = self.taken_at(&stamp, &section, None).map_err(|message| place.wrong(message))?;
-        self.taken.push(Taken { basis: if at.is_some() { Basis::Before } else { Basis::Report }, ..taken });
+        self.taken.push(Taken { basis: if at.is_some() { Basis::ByHand } else { Basis::Report }, ..taken });
         self.reports.push((path.to_path_buf(), report));
         Ok(())
     }
@@ -214,7 +223,7 @@ impl Gathering<'_> {
             let wrong = |message: String| IrqtraceError::from(ConfigError(format!("{}: {message}", path.display())));
             if let Some(at) = at {
                 let taken = self.taken_at(&by_hand(&at)?, &section, None).map_err(wrong)?;
-                self.taken.push(taken);
+                self.taken.push(Taken { basis: Basis::ByHand, ..taken });
             } else if self.options.times == Some(Times::Mtimes) {
                 changed.push((section, last_change(&path)?));
             } else if let Some(stamp) = time_in_path(&path) {
@@ -228,9 +237,8 @@ impl Gathering<'_> {
         if let Some(path) = unnamed {
             return Err(nothing_tells(&path, named.as_deref()).into());
         }
-        let is_coarse = changed.iter().all(|(_, ns)| ns % NS_PER_S == 0);
         for (section, ns) in changed {
-            let resolution_ns = if is_coarse { COARSE_NS } else { TICK_NS };
+            let resolution_ns = if ns % NS_PER_S == 0 { COARSE_NS } else { TICK_NS };
             let Section { place, texts, .. } = section;
             self.taken.push(Taken { ns, resolution_ns, basis: Basis::Changed, log: None, place, texts });
         }
@@ -247,10 +255,14 @@ fn nothing_tells(path: &Path, named: Option<&Path>) -> ConfigError {
     ))
 }
 
-/// The time in the name of a file, or else in that of its folder.
+/// The time in the name of a file, or else in that of its folder, be that the one that we are in.
 fn time_in_path(path: &Path) -> Option<Result<Stamp, String>> {
     let of = |path: &Path| name::time_of(&path.file_name()?.to_string_lossy());
-    of(path).or_else(|| of(path.parent()?))
+    let folder = |path: &Path| {
+        let folder = std::path::absolute(path).ok()?.parent()?.to_path_buf();
+        if folder.ends_with("..") { folder.canonicalize().ok() } else { Some(folder) }
+    };
+    of(path).or_else(|| of(&folder(path)?))
 }
 
 fn by_hand(text: &str) -> Result<Stamp, IrqtraceError> {
@@ -266,7 +278,9 @@ fn last_change(path: &Path) -> Result<i64, IrqtraceError> {
     let changed = fs::metadata(path).and_then(|found| found.modified());
     let changed = changed.map_err(|source| IrqtraceError::Io { path: path.to_path_buf(), source })?;
     let since = changed.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_nanos()).ok());
-    since.ok_or_else(|| ConfigError(format!("{}: its last change is not between 1970 and 2262", path.display())).into())
+    let ns =
+        in_range(since, "its last change").map_err(|message| ConfigError(format!("{}: {message}", path.display())))?;
+    Ok(ns)
 }
 
 /// An instant for a person.

@@ -5,13 +5,15 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::parse::{Layout, TextKind};
+use crate::track::wrapped;
 use crate::{Kind, Line};
 
 /// Of fewer lines in common nothing is concluded from their names.
 const FEW_LINES: usize = 3;
 
-/// A count that lies this far below has wrapped rather than fallen.
-const WRAPPED: u64 = 1 << 31;
+/// Counts of no interrupts, or of those of other rows: old kernels of x86 print CAL as a difference, which may fall, and
+/// STK of parisc is a gauge.
+const NOT_STEADY: [&str; 2] = ["CAL", "STK"];
 
 /// The CPUs that each file's texts had, the lines and the counts: as of the last text of each.
 #[derive(Clone, Debug)]
@@ -20,8 +22,9 @@ pub(super) struct Seen {
     pub(super) counts: Vec<u64>,
 }
 
-/// What says that the second text is of another machine than the first, or was read after another start of it.
-pub(super) fn contradiction(kind: TextKind, before: &Seen, now: &Seen) -> Option<String> {
+/// What says that the second text, read in so much time at most after the first, is of another machine, or was read after
+/// another start of it.
+pub(super) fn contradiction(kind: TextKind, before: &Seen, now: &Seen, elapsed_ns: u64) -> Option<String> {
     if kind == TextKind::Softirqs && before.layout.cpus != now.layout.cpus {
         return Some(format!(
             "it has {} and that {}, and this file names all CPUs that a machine can have",
@@ -29,7 +32,13 @@ pub(super) fn contradiction(kind: TextKind, before: &Seen, now: &Seen) -> Option
             cpus(before.layout.cpus.len())
         ));
     }
-    other_lines(before, now).or_else(|| fallen(before, now))
+    other_lines(before, now).or_else(|| Fallen::between(before, now, elapsed_ns).of_a_restart())
+}
+
+/// Whether a count of the second text is below that of the first.
+pub(super) fn any_fell(before: &Seen, now: &Seen, elapsed_ns: u64) -> bool {
+    let fallen = Fallen::between(before, now, elapsed_ns);
+    fallen.own.0 + fallen.devices.0 > 0
 }
 
 /// What says that texts of the two files are of two machines: the CPUs of the one are not all among those of the other.
@@ -80,26 +89,60 @@ fn other_lines(before: &Seen, now: &Seen) -> Option<String> {
     })
 }
 
-/// More than half of the counts fell at once.
-fn fallen(before: &Seen, now: &Seen) -> Option<String> {
-    let (mut fell, mut all) = (0, 0);
-    let mut compare = |old: u64, new: u64| {
-        all += usize::from(old > 0);
-        fell += usize::from(new < old && old - new <= WRAPPED);
-    };
-    if before.layout == now.layout {
-        before.counts.iter().zip(&now.counts).for_each(|(&old, &new)| compare(old, new));
-    } else {
-        let old: HashMap<_, u64> = cells(before).collect();
-        cells(now).filter_map(|(cell, new)| Some((*old.get(&cell)?, new))).for_each(|(old, new)| compare(old, new));
-    }
-    (fell * 2 > all).then(|| format!("{fell} of the {all} counts that were above 0 have fallen"))
+/// What fell from one text to the next. Counts of devices start anew with their driver; those of the kernel's own lines only
+/// with the kernel.
+#[derive(Debug, Default)]
+struct Fallen {
+    /// How many of the kernel's own fell, and were above 0.
+    own: (usize, usize),
+    /// The same of devices' counts.
+    devices: (usize, usize),
+    /// The timer of a CPU, where it fell: that alone is enough.
+    timer: Option<String>,
 }
 
-/// The counts of CPUs, and what tells each apart.
-fn cells(seen: &Seen) -> impl Iterator<Item = ((Kind, &str, &str, u16), u64)> {
-    seen.layout.cells.iter().zip(&seen.counts).filter_map(|(cell, &count)| {
+impl Fallen {
+    fn between(before: &Seen, now: &Seen, elapsed_ns: u64) -> Self {
+        let mut fallen = Self::default();
+        if before.layout == now.layout {
+            let counts = before.counts.iter().zip(cells(now));
+            counts.for_each(|(&old, (cell, new))| fallen.compare(cell, (old, new), elapsed_ns));
+        } else {
+            let old: HashMap<_, u64> = cells(before).filter(|(cell, _)| cell.3.is_some()).collect();
+            let both = cells(now).filter_map(|(cell, new)| Some((cell, (*old.get(&cell)?, new))));
+            both.for_each(|(cell, counts)| fallen.compare(cell, counts, elapsed_ns));
+        }
+        fallen
+    }
+
+    fn compare(&mut self, (kind, irq, _, cpu): Cell<'_>, (old, new): (u64, u64), elapsed_ns: u64) {
+        if NOT_STEADY.contains(&irq) {
+            return;
+        }
+        let fell = new < old && wrapped(old, new, elapsed_ns).is_none();
+        let counted = if kind == Kind::Irq { &mut self.devices } else { &mut self.own };
+        counted.0 += usize::from(fell);
+        counted.1 += usize::from(old > 0);
+        if fell && let ("LOC", Some(cpu)) = (irq, cpu) {
+            self.timer.get_or_insert_with(|| format!("LOC of CPU {cpu} fell from {old} to {new}"));
+        }
+    }
+
+    /// What says that the machine was started between the texts: its timer, or more than half of the counts.
+    fn of_a_restart(self) -> Option<String> {
+        let (fell, all) = if self.own.1 > 0 { self.own } else { self.devices };
+        let most = (fell * 2 > all).then(|| format!("{fell} of the {all} counts that were above 0 have fallen"));
+        self.timer.or(most)
+    }
+}
+
+/// What tells a count apart: kind, label and name of its line, and the CPU.
+type Cell<'a> = (Kind, &'a str, &'a str, Option<u16>);
+
+/// All counts.
+fn cells(seen: &Seen) -> impl Iterator<Item = (Cell<'_>, u64)> {
+    seen.layout.cells.iter().zip(&seen.counts).map(|(cell, &count)| {
         let line = &seen.layout.lines[cell.line as usize];
-        Some(((line.kind, line.irq.as_str(), line.name.as_str(), cell.cpu?), count))
+        ((line.kind, line.irq.as_str(), line.name.as_str(), cell.cpu), count)
     })
 }

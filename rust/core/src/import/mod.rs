@@ -20,6 +20,7 @@ mod zone;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::warning::duration;
 use crate::{ConfigError, IrqtraceError, Trace, TraceWriter};
 
 /// What is told of the bytes of texts that were read, and of all that there are; both are 0 while that is being found out.
@@ -89,10 +90,10 @@ pub fn import(
         return Err(ConfigError("there is nothing to import: no source was given".to_owned()).into());
     }
     if !(0..=MAX_WITHIN_NS).contains(&options.within_ns) {
-        return Err(ConfigError(format!("within: {} ns is not from 0 to 2 s", options.within_ns)).into());
+        return Err(ConfigError(format!("within: {} is not from 0 to 2 s", duration(options.within_ns))).into());
     }
     let writer = file.map(|(path, overwrite)| TraceWriter::create(path, overwrite)).transpose()?;
-    let gathered = gather::gather(options, progress)?;
+    let gathered = gather::gather(options, file.map(|(path, _)| path), progress)?;
     if let Some((path, _)) = file {
         expect_no_source(path, &gathered.taken)?;
     }

@@ -10,8 +10,17 @@ pub(super) struct Moment {
     pub(super) window: Window,
     pub(super) place: Place,
     pub(super) texts: Vec<Text>,
-    /// When it was read is known only to some minutes.
-    pub(super) is_rough: bool,
+    /// What its time is; of several texts, the roughest.
+    pub(super) basis: Basis,
+    /// The number of the log that all of it stands in.
+    log: Option<usize>,
+}
+
+impl Moment {
+    /// Whether this one, which comes after the other, may as well have been read before it. In one log the order is known.
+    pub(super) fn may_precede(&self, other: &Self) -> bool {
+        self.window.begin < other.window.end && (self.log.is_none() || self.log != other.log)
+    }
 }
 
 /// The samples. `within_ns` is how far from its time a text was read at most.
@@ -22,13 +31,15 @@ pub(super) fn moments(mut taken: Vec<Taken>, within_ns: i64) -> Result<Vec<Momen
     let mut moments: Vec<Moment> = Vec::with_capacity(taken.len());
     for at in order {
         let texts = std::mem::take(&mut taken[at].texts);
-        let Taken { place, basis, .. } = &taken[at];
-        let is_rough = *basis == Basis::Report;
+        let Taken { place, basis, log, .. } = &taken[at];
         match moments.last_mut().filter(|last| last.window.begin == windows[at].begin) {
-            None => moments.push(Moment { window: windows[at], place: place.clone(), texts, is_rough }),
+            None => moments.push(Moment { window: windows[at], place: place.clone(), texts, basis: *basis, log: *log }),
             Some(last) if last.texts.iter().all(|one| texts.iter().all(|other| one.kind != other.kind)) => {
                 last.window.end = last.window.end.max(windows[at].end);
-                last.is_rough |= is_rough;
+                if *basis == Basis::Report {
+                    last.basis = *basis;
+                }
+                last.log = last.log.filter(|_| last.log == *log);
                 last.texts.extend(texts);
             }
             Some(last) => return Err(at_one_time(place, *basis, &last.place, taken[at].ns)),
@@ -44,7 +55,8 @@ fn at_one_time(place: &Place, basis: Basis, other: &Place, ns: i64) -> IrqtraceE
     let path = other.path.display();
     let (what, help) = match basis {
         Basis::Changed => ("was last changed", "; copying may have given both the time of the copy"),
-        _ => ("is of", ""),
+        Basis::Before => ("is of", "; in names a fraction of a second has six or nine digits"),
+        Basis::ByHand | Basis::Report => ("is of", ""),
     };
     let line = if other.path == place.path { format!("line {}", other.line) } else { format!("{path}") };
     place.wrong(format!("{what} {}, as {line} is: two texts of one kind cannot be of one time{help}", shown(ns)))
@@ -56,7 +68,7 @@ fn windows(taken: &[Taken], within_ns: i64) -> Vec<Window> {
         let last_ns = one.ns + one.resolution_ns - 1;
         match one.basis {
             Basis::Changed => Window { begin: one.ns - within_ns, end: last_ns },
-            Basis::Before | Basis::Report => {
+            Basis::Before | Basis::ByHand | Basis::Report => {
                 let end = last_ns + within_ns;
                 // In one log, the next time was written when the text was there.
                 let next = taken.get(at + 1).filter(|next| one.log.is_some() && next.log == one.log);

@@ -1,5 +1,6 @@
 //! A tree of files that a report tool (sosreport and its like) has collected from one machine, unpacked.
 
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +15,16 @@ const DATES: [&str; 3] = ["sos_commands/date/date_--utc", "date", "sos_commands/
 const HOSTS: [&str; 2] = ["hostname", "sos_commands/host/hostname"];
 const UNAMES: [&str; 2] = ["uname", "sos_commands/kernel/uname_-a"];
 
+/// The kernel reckons from the present time when it was started, which moves when somebody sets the clock.
+const CLOCK_SET_S: u64 = 60;
+
 /// What a report tells.
 #[derive(Debug)]
 pub(super) struct Report {
     path: PathBuf,
     pub(super) texts: Vec<Text>,
     host: HostFacts,
+    started_s: Option<i64>,
 }
 
 /// Whether a folder is such a tree.
@@ -39,6 +44,9 @@ impl Report {
             let place = Place { path: file.as_path().into(), line: 1, offset: 0 };
             let found = sections(&file, progress)?;
             match &found[..] {
+                [] if kind == TextKind::Softirqs => {
+                    return Err(place.wrong("empty: remove it, if it could not be read"));
+                }
                 [] => return Err(place.wrong("empty, as /proc/interrupts is in a container that masks it")),
                 [only] if only.stamp.is_none() && only.texts.len() == 1 => {
                     texts.push(Text { kind, ..only.texts[0].clone() });
@@ -46,7 +54,7 @@ impl Report {
                 _ => return Err(place.wrong("more than one text, where a report has one")),
             }
         }
-        Ok(Self { path: path.to_path_buf(), texts, host: facts(path) })
+        Ok(Self { path: path.to_path_buf(), texts, host: facts(path), started_s: started_s(path) })
     }
 
     /// When it was made, and where that stands.
@@ -55,11 +63,15 @@ impl Report {
             let path = self.path.join(date);
             let Ok(text) = fs::read_to_string(&path) else { continue };
             let place = Place { path: path.into(), line: 1, offset: 0 };
-            let stamp = Stamp::of_line(&text).ok_or_else(|| place.wrong("not what `date` prints in English"))?;
+            if text.trim().is_empty() {
+                continue;
+            }
+            let unknown = || place.wrong("not what `date` prints in English: give the time by hand (--at TIME FOLDER)");
+            let stamp = Stamp::of_line(&text).ok_or_else(unknown)?;
             return Ok((stamp.map_err(|message| place.wrong(message))?, place));
         }
         Err(ConfigError(format!(
-            "{}: the report has none of {}: give its time by hand (--at TIME FOLDER)",
+            "{}: the report has no time in any of {}: give it by hand (--at TIME FOLDER)",
             self.path.display(),
             DATES.join(", ")
         ))
@@ -67,26 +79,53 @@ impl Report {
     }
 }
 
-/// The machine that all reports are of.
-pub(super) fn one_machine(reports: &[(PathBuf, Report)]) -> Result<HostFacts, IrqtraceError> {
-    let Some(((first_path, first), others)) = reports.split_first() else { return Ok(HostFacts::default()) };
-    for (path, other) in others {
-        let differ = |what: &str, one: &str, two: &str, help: &str| {
-            let (path, first_path) = (path.display(), first_path.display());
-            ConfigError(format!("{path}: {what} {two:?}, and {first_path} {one:?}: {help}"))
-        };
-        if other.host.host != first.host.host {
-            let help = "a trace is of one machine; import each by itself";
-            return Err(differ("is of the host", &first.host.host, &other.host.host, help).into());
-        }
-        if let (Some(one), Some(two)) = (&first.host.boot, &other.host.boot)
-            && one != two
-        {
-            let help = "the machine was started anew between them, and its counts with it; import each by itself";
-            return Err(differ("has the boot id", one, two, help).into());
+/// The machine that all reports are of. What a report does not tell it has in common with the others; where a person has
+/// named the machine (`is_named`), it may have several names.
+pub(super) fn one_machine(reports: &[(PathBuf, Report)], is_named: bool) -> Result<HostFacts, ConfigError> {
+    let Some((_, first)) = reports.first() else { return Ok(HostFacts::default()) };
+    let anew = "the machine was started anew between them, and its counts with it; import each by itself";
+    let host = |report: &Report| Some(report.host.host.clone()).filter(|name| !name.is_empty());
+    let host = if is_named {
+        None
+    } else {
+        let help = "a trace is of one machine; import each by itself, or name the machine of both (--host)";
+        in_common(reports, ("is of the host", help), host, PartialEq::eq)?
+    };
+    let boot = in_common(reports, ("has the boot id", anew), |report| report.host.boot.clone(), PartialEq::eq)?;
+    let kernel = in_common(reports, ("has the kernel", anew), |report| report.host.kernel.clone(), PartialEq::eq)?;
+    if reports.iter().any(|(_, report)| report.host.boot.is_none()) {
+        let is_near = |one: &i64, two: &i64| one.abs_diff(*two) <= CLOCK_SET_S;
+        in_common(reports, ("was started (btime) at", anew), |report| report.started_s, is_near)?;
+    }
+    Ok(HostFacts { host: host.unwrap_or_default(), boot, kernel, ..first.host.clone() })
+}
+
+/// What all reports that tell it tell alike. An error says `what` is not, and what that means.
+fn in_common<T: Debug>(
+    reports: &[(PathBuf, Report)],
+    (what, help): (&str, &str),
+    told: impl Fn(&Report) -> Option<T>,
+    is_same: impl Fn(&T, &T) -> bool,
+) -> Result<Option<T>, ConfigError> {
+    let mut first: Option<(&Path, T)> = None;
+    for (path, report) in reports {
+        let Some(two) = told(report) else { continue };
+        match &first {
+            Some((of, one)) if !is_same(one, &two) => {
+                let (path, of) = (path.display(), of.display());
+                return Err(ConfigError(format!("{path}: {what} {two:?}, and {of} {one:?}: {help}")));
+            }
+            Some(_) => {}
+            None => first = Some((path, two)),
         }
     }
-    Ok(first.host.clone())
+    Ok(first.map(|(_, told)| told))
+}
+
+/// When the kernel was started, in seconds since 1970, as its statistics tell it.
+fn started_s(path: &Path) -> Option<i64> {
+    let text = fs::read_to_string(path.join("proc/stat")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }
 
 /// What the tree tells of its machine.

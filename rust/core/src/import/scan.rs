@@ -26,15 +26,11 @@ const SOFTIRQS: [&[u8]; 11] = [
 ];
 
 /// How packed files begin, and where.
-const PACKED: [(usize, &[u8]); 7] = [
-    (0, b"\x1f\x8b"),
-    (0, b"\xfd7zXZ"),
-    (0, b"\x28\xb5\x2f\xfd"),
-    (0, b"BZh"),
-    (0, b"PK\x03\x04"),
-    (0, b"PAR1"),
-    (257, b"ustar"),
-];
+const PACKED: [(usize, &[u8]); 6] =
+    [(0, b"\x1f\x8b"), (0, b"\xfd7zXZ"), (0, b"\x28\xb5\x2f\xfd"), (0, b"BZh"), (0, b"PK\x03\x04"), (257, b"ustar")];
+
+const UNKNOWN: &str =
+    "neither a time in a form that is known, as `date +%s.%N`, `LC_ALL=C date` and `date -Is` print it, nor";
 
 /// No line with a time is longer.
 const LONGEST_TIME: usize = 128;
@@ -65,6 +61,8 @@ pub(super) struct Text {
     pub(super) kind: TextKind,
     pub(super) place: Place,
     pub(super) bytes: u64,
+    /// Texts of few machines have none, and what is no text at all.
+    pub(super) has_header: bool,
 }
 
 impl Text {
@@ -116,6 +114,9 @@ pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<S
         )
         .into());
     }
+    if begin.starts_with(b"PAR1") {
+        return Err(unavailable("is a Parquet file, as a trace is, and no text", "open_trace opens traces").into());
+    }
     let mut scan = Scan { path: path.into(), sections: Vec::new(), open: false, rows: 0 };
     let (mut line, mut number, mut offset) = (Vec::new(), 1, 0);
     let mut is_ended = true;
@@ -134,8 +135,11 @@ pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<S
         offset += bytes as u64;
     }
     scan.check()?;
-    if let Some(Section { stamp: Some(_), place, .. }) = scan.sections.last().filter(|_| !is_ended) {
-        return Err(place.wrong("the log ends within a line of the text of this time: leave both out"));
+    if let Some(Section { stamp, place, .. }) = scan.sections.last().filter(|_| !is_ended) {
+        return Err(place.wrong(match stamp {
+            Some(_) => "the log ends within a line of the text of this time: leave both out",
+            None => "the text ends within a line, as where a copy was cut off: the kernel's ends with a whole one",
+        }));
     }
     Ok(scan.sections)
 }
@@ -168,9 +172,9 @@ impl Scan {
             return Ok(());
         } else if begins || !self.open {
             if !begins && !bytes.contains(&b':') {
-                return Err(place().wrong("neither a time in a form that is known, nor a header of CPUs, nor a row"));
+                return Err(place().wrong(format!("{UNKNOWN} a header of CPUs, nor a row")));
             }
-            let text = Text { kind: TextKind::Interrupts, place: place(), bytes: 0 };
+            let text = Text { kind: TextKind::Interrupts, place: place(), bytes: 0, has_header: begins };
             self.begin(text)?;
         }
         let Some(text) = self.sections.last_mut().and_then(|section| section.texts.last_mut()) else { return Ok(()) };
@@ -213,6 +217,9 @@ impl Scan {
         let Some(Section { stamp, texts, .. }) = self.sections.last() else { return Ok(()) };
         let Some((last, before)) = texts.split_last() else { return Ok(()) };
         let Some(first) = before.iter().find(|text| text.kind == last.kind) else { return Ok(()) };
+        if !first.has_header && last.has_header {
+            return Err(first.place.wrong(format!("{UNKNOWN} a part of the kernel's text that follows it")));
+        }
         let file = match last.kind {
             TextKind::Interrupts => "/proc/interrupts",
             TextKind::Softirqs => "/proc/softirqs",

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Progress;
-use super::machine::{Seen, contradiction, ends_early, missing_cpu};
+use super::gather::Basis;
+use super::machine::{Seen, any_fell, contradiction, ends_early, missing_cpu};
 use super::order::Moment;
 use super::scan::Text;
 use crate::block::{Block, Event, Read, read_ns};
@@ -37,7 +38,7 @@ pub(super) fn write(
     let distances = moments.windows(2).map(|pair| pair[1].window.begin - pair[0].window.begin);
     let interval_ns = distances.min().unwrap_or(ONE_SAMPLE_NS);
     let t0 = first.window.begin;
-    let mut files: Vec<Followed> = Vec::new();
+    let mut files: Vec<Followed<'_>> = Vec::new();
     for kind in KINDS {
         if moments.iter().any(|moment| moment.texts.iter().any(|text| text.kind == kind)) {
             let groups = files.iter().map(|followed| followed.trackers.len()).sum();
@@ -63,7 +64,7 @@ pub(super) fn write(
             let Some(text) = moment.texts.iter().find(|text| text.kind == followed.kind) else { continue };
             let is_last = sample > 0 && std::ptr::eq(moment, last);
             followed.read(text, moment.window).map_err(|error| if is_last { cut_off(error) } else { error })?;
-            followed.expect_same_machine(text)?;
+            followed.expect_same_machine(text, moment)?;
             followed.write(&mut block, &mut keys, (sample, late_ns), moment.window);
             done += text.bytes;
         }
@@ -77,7 +78,7 @@ pub(super) fn write(
         block.clear();
         progress(done, total)?;
     }
-    let rough = moments.iter().filter(|moment| moment.is_rough).count();
+    let rough = moments.iter().filter(|moment| moment.basis == Basis::Report).count();
     if rough > 0 && first.window != last.window {
         let detail = format!("{rough} of {} samples", moments.len());
         store.remark(Remark::Note { r#type: WarningType::RoughTimes, detail })?;
@@ -104,16 +105,16 @@ fn know_cpus(host: &mut HostFacts, moments: &[Moment]) -> Result<(), IrqtraceErr
 }
 
 /// One of the two files, from text to text.
-struct Followed {
+struct Followed<'a> {
     kind: TextKind,
     engine: TextEngine<OneText>,
     readings: Vec<Reading>,
     trackers: Vec<Tracker>,
-    /// The last text, and where it stands.
-    seen: Option<(Seen, Text)>,
+    /// The last text, where it stands, and the moment that it is of.
+    seen: Option<(Seen, Text, &'a Moment)>,
 }
 
-impl Followed {
+impl<'a> Followed<'a> {
     /// Its groups are numbered from `first_group` on.
     fn new(kind: TextKind, first_group: usize) -> Self {
         let selection = Selection { kinds: Kind::ALL.to_vec(), irqs: None };
@@ -139,32 +140,41 @@ impl Followed {
         }
     }
 
-    /// That what was read is of the machine of the text before.
-    fn expect_same_machine(&mut self, text: &Text) -> Result<(), IrqtraceError> {
+    /// That what was read is of the machine of the text before, and was read after it.
+    fn expect_same_machine(&mut self, text: &Text, moment: &'a Moment) -> Result<(), IrqtraceError> {
         let parser = self.engine.parser();
         let now = Seen { layout: parser.layout().clone(), counts: parser.counts().to_vec() };
-        if self.seen.as_ref().is_some_and(|(before, _)| ends_early(before, &now)) {
-            let rows = (now.layout.lines.len(), self.seen.as_ref().map_or(0, |(before, _)| before.layout.lines.len()));
-            return Err(text.place.wrong(format!(
-                "the text ends early: it has the first {} of the {} rows of the one before; leave it and its time out",
-                rows.0, rows.1
-            )));
-        }
-        if let Some((before, of)) = &self.seen
-            && let Some(why) = contradiction(self.kind, before, &now)
-        {
+        if let Some((before, of, then)) = &self.seen {
+            if ends_early(before, &now) {
+                return Err(text.place.wrong(format!(
+                    "the text ends early: it has the first {} of the {} rows of the one before; leave it and its time out",
+                    now.layout.lines.len(),
+                    before.layout.lines.len()
+                )));
+            }
+            let elapsed_ns = u64::try_from(moment.window.end - then.window.begin).unwrap_or(0);
             let place = &of.place;
             let other = if place.path == text.place.path {
                 format!("the text of line {}", place.line)
             } else {
                 format!("{}, line {}", place.path.display(), place.line)
             };
-            return Err(text.place.wrong(format!(
-                "this is of another machine than {other}, or the machine was started anew between them: {why}; import \
-                 each by itself"
-            )));
+            if moment.may_precede(then) && any_fell(before, &now, elapsed_ns) {
+                return Err(text.place.wrong(format!(
+                    "whether this was read before or after {other} is not known, since their times may be the same, and \
+                     counts are less here: leave one of them out, or give finer times"
+                )));
+            }
+            if let Some(why) = contradiction(self.kind, before, &now, elapsed_ns) {
+                let is_by_hand = moment.basis == Basis::ByHand && then.basis == Basis::ByHand;
+                let swapped = if is_by_hand { ", or their two times are swapped" } else { "" };
+                return Err(text.place.wrong(format!(
+                    "this is of another machine than {other}, or the machine was started anew between \
+                     them{swapped}: {why}; import each by itself"
+                )));
+            }
         }
-        self.seen = Some((now, text.clone()));
+        self.seen = Some((now, text.clone(), moment));
         Ok(())
     }
 

@@ -98,6 +98,9 @@ pub(super) fn in_range(ns: Option<i64>, text: &str) -> Result<i64, String> {
 pub(super) fn epoch(text: &str) -> Option<Found> {
     let (whole, fraction) = text.split_once(['.', ',']).map_or((text, None), |(whole, rest)| (whole, Some(rest)));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() == 10 && is_digits(whole) && matches!(fraction, Some("" | "N" | "%N")) {
+        return Some(Err(format!("{text}: the `date` that wrote this knows no %N: `date +%s` is what all know")));
+    }
     if !is_digits(whole) || fraction.is_some_and(|rest| !is_digits(rest) || rest.len() > 9 || whole.len() != 10) {
         return None;
     }
@@ -279,6 +282,8 @@ mod tests {
             ("1960-01-06 12:00:00Z", "1970"),
             ("1970-01-01 00:30:00+01:00", "1970"),
             ("9223372036", "2262"),
+            ("1767700800.", "no %N"),
+            ("1767700800.N", "no %N"),
             ("2262-04-11T23:47:16Z", "2262"),
             ("2262-04-11T23:47:16-14:00", "2262"),
         ] {

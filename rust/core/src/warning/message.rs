@@ -106,7 +106,7 @@ fn times(count: u64) -> String {
 }
 
 /// Nanoseconds for a person: three digits and a unit.
-fn duration(ns: i64) -> String {
+pub(crate) fn duration(ns: i64) -> String {
     let sign = if ns < 0 { "-" } else { "" };
     let size = ns.unsigned_abs();
     let (unit, digits) = match size {

@@ -9,6 +9,8 @@ use crate::{EngineName, Group, Kind, LineMeta};
 mod message;
 mod sum;
 
+pub(crate) use message::duration;
+
 pub use sum::{Told, add_up};
 
 /// What a warning is about.
