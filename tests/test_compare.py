@@ -41,6 +41,7 @@ def two_sides(before: Counts, after: Counts) -> pl.DataFrame:
         columns[f"squares_{side}"] = ((counts - counts.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
         columns[f"seconds_{side}"] = np.full(len(counts), float(counts.shape[1]))
         columns[f"windows_{side}"] = np.full(len(counts), float(counts.shape[1]))
+        columns[f"unsure_{side}"] = np.zeros(len(counts))
     return pl.DataFrame(columns)
 
 

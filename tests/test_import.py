@@ -487,8 +487,58 @@ def test_rates_have_bounds_that_the_times_of_the_texts_allow(irregular: Trace) -
     assert row["rate_lo"] == pytest.approx(105 / 188.1, abs=1e-6)
     assert row["rate_hi"] == pytest.approx(105 / 185.9, abs=1e-6)
     windows = irqtrace.rates(irregular, "60s", by="name").filter(name="eth0")
-    assert windows["count"].to_list() == [0, 100, None, 5]
-    assert windows["rate"].to_list()[1::2] == pytest.approx([100 / 60, 5 / 127])
+    assert windows["count"].to_list() == [0, 100, 5], "where no read was due, there is nothing to tell"
+    assert windows["time"].to_list() == after_noon(0, 60, 180)
+    assert windows["rate"].to_list()[1:] == pytest.approx([100 / 60, 5 / 127])
+
+
+def test_the_end_is_that_of_the_last_read(irregular: Trace) -> None:
+    assert irregular.info.duration == timedelta(seconds=187 + 1.1)
+    assert times_of(irregular.slice("-2s")) == after_noon(187)
+    assert times_of(irregular.slice("-128.2s")) == after_noon(60, 187)
+    assert times_of(irregular.slice(None, "-1s")) == after_noon(*UNEVEN)
+    part = irregular.slice("60s")
+    assert (part.info.begin_ns, part.info.end_ns) == ((NOON_S + 60) * 10**9, irregular.info.end_ns)
+
+
+def steady(path: Path, apart: float, begin: float, *, reads: int, rate: float = 1_000, storm: int = 0) -> Trace:
+    """So many interrupts a second, as `date +%s; cat` sees them every so many seconds; and in the middle some more."""
+    seconds = [begin + at * apart for at in range(reads)]
+    grown = [int(rate * after) + storm * (at >= reads // 2) for at, after in enumerate(seconds)]
+    timer = [[int(250 * after)] * 2 for after in seconds]
+    texts = tuple(FIRST.grown(eth0=[count, 0], LOC=ticks) for count, ticks in zip(grown, timer, strict=True))
+    return import_text(saved(path, log_text([str(NOON_S + int(after)) for after in seconds], texts)))
+
+
+@pytest.mark.parametrize("apart", [1.05, 1.6, 10.003, 10.4, 10.6, 60.7])
+def test_times_to_the_second_make_no_storms(tmp_path: Path, apart: float) -> None:
+    assert irqtrace.storms(steady(tmp_path / "a.log", apart, 0.3, reads=200)).is_empty()
+    if apart > 10:
+        (found,) = irqtrace.storms(steady(tmp_path / "b.log", apart, 0.3, reads=200, storm=20_000)).to_dicts()
+        assert found["name"] == "eth0"
+        assert found["count"] > 20_000
+
+
+def test_times_to_the_second_make_no_difference(tmp_path: Path) -> None:
+    before = steady(tmp_path / "a.log", 10.04, 0.1, reads=21)
+    same = irqtrace.compare(before, steady(tmp_path / "b.log", 10, 1_000.1, reads=21))
+    assert not same["significant"].any()
+    assert same.select((pl.col("ratio_lo") < 1).all() & (pl.col("ratio_hi") > 1).all()).item()
+    more = irqtrace.compare(before, steady(tmp_path / "c.log", 10, 1_000.1, reads=21, rate=1_020))
+    assert more.filter(pl.col("significant"), change="faster")["name"].to_list() == ["eth0"]
+
+
+def test_windows_are_as_many_as_there_are_reads_in_them_and_no_more_than_fit(tmp_path: Path) -> None:
+    day_s = 86_400
+    log = saved(tmp_path / "a.log", log_text([f"{NOON_S + after}" for after in (0, 60, 365 * day_s)]))
+    trace = import_text(log)
+    assert irqtrace.rates(trace, every="1m", by="name").filter(name="eth0").height == 3
+    assert irqtrace.imbalance(trace, every="1m").filter(name="eth0")["total"].to_list() == [0, 100, 5]
+    log.write_text(log_text([f"{NOON_S}.000000000", f"{NOON_S}.000000001", f"{NOON_S + 365 * day_s}.000000000"]))
+    fast = import_text(log)
+    for analysis in (irqtrace.rates, irqtrace.imbalance, irqtrace.storms):
+        with pytest.raises(ValueError, match=r"every 1ns makes 31,536,000,\d+,\d+,\d+ windows .*; take 320ms or more"):
+            analysis(fast, every="1ns")
 
 
 def test_texts_that_follow_fast_have_no_upper_bound_where_nobody_can_know_it(tmp_path: Path) -> None:

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 def alarms(counts: Counts, threshold: float) -> float:
     """The part of the windows that are of a storm, of lines (rows) with windows (columns) of 10 ms."""
     lines, windows = counts.shape
-    frame = pl.DataFrame({"what": np.repeat(np.arange(lines), windows), "count": counts.ravel(), "seconds": 0.01})
+    what = np.repeat(np.arange(lines), windows)
+    known = {"seconds": 0.01, "unsure_before": 0.0, "unsure_after": 0.0}
+    frame = pl.DataFrame({"what": what, "count": counts.ravel(), **known})
     return storms.exceeding(frame, threshold).filter("exceeds").height / counts.size
 
 

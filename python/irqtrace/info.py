@@ -58,7 +58,8 @@ class TraceInfo:
         interval_ns: the grid's interval.
         t0_ns: the grid's point 0.
         begin_ns: the grid point of the first read; of a part, the first that it is of, which may have been missed.
-        end_ns: one interval after the grid point of the last read, or after the last that a part is of.
+        end_ns: one interval after the grid point of the last read, or after the last that a part is of. Where there is
+            no grid (`irregular`), begin and end are those of the first and the last read.
         groups: what was read together, one each.
         irregular: reads came at times of their own, as those of an imported trace: none was due, and so none is late or
             missed. The interval is then the smallest distance of two of them.
@@ -122,17 +123,21 @@ class Mark:
     text: str
 
 
-def trace_info(meta: Meta, first_read: int, last_read: int) -> TraceInfo:
-    """The facts of a trace whose reads are at the samples ``first_read`` to ``last_read``."""
+def trace_info(meta: Meta, first_read: int, last_read: int, times: tuple[int, int] | None = None) -> TraceInfo:
+    """The facts of a trace whose reads are at the samples ``first_read`` to ``last_read``.
+
+    ``times`` are begin and end of reads without a grid.
+    """
     interval_ns, t0_ns = meta["interval_ns"], meta["t0_ns"]
     first, after = meta["span"] or (first_read, last_read + 1)
     host = meta["host"]
+    begin_ns, end_ns = times or (t0_ns + first * interval_ns, t0_ns + after * interval_ns)
     return TraceInfo(
         version=meta["irqtrace"],
         interval_ns=interval_ns,
         t0_ns=t0_ns,
-        begin_ns=t0_ns + first * interval_ns,
-        end_ns=t0_ns + after * interval_ns,
+        begin_ns=begin_ns,
+        end_ns=end_ns,
         groups=tuple(
             Group(group["kind"], group["engine"], group["every"] * interval_ns, group["reads"], group["missed"])
             for group in meta["groups"]

@@ -87,7 +87,7 @@ class Trace:
     @cached_property
     def info(self) -> TraceInfo:
         """Interval, begin, end and duration, the host, the groups, the sampler's settings and its cost."""
-        return trace_info(self._meta, *self._backing.ends())
+        return trace_info(self._meta, *self._backing.ends(), self._times())
 
     @cached_property
     def warnings(self) -> tuple[TraceWarning, ...]:
@@ -188,9 +188,17 @@ class Trace:
         info = self.info
         if not info.irregular:
             return -((info.t0_ns - ns) // info.interval_ns)
-        later = self.samples.filter(pl.col("time").dt.epoch("ns") >= ns)["sample"]
-        first = later.min() if len(later) else (info.end_ns - info.t0_ns) // info.interval_ns
+        samples = self.samples
+        later = samples.filter(pl.col("time").dt.epoch("ns") >= ns)["sample"]
+        first = later.min() if len(later) else samples["sample"].max() + 1  # type: ignore[operator]
         return int(first)  # type: ignore[arg-type]
+
+    def _times(self) -> tuple[int, int] | None:
+        """Begin and end of reads without a grid."""
+        if not self._meta["irregular"] or not len(self.samples):
+            return None
+        begin = pl.col("time").dt.epoch("ns")
+        return self.samples.select(begin.min(), end=(begin + pl.col("read_ns")).max() + 1).row(0)
 
     @property
     def _meta(self) -> Meta:

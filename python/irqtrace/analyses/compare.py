@@ -56,7 +56,8 @@ def compare(
       that interrupts come in bursts, or more regularly than by chance: the counts of windows tell (index of dispersion,
       quasi-Poisson, McCullagh and Nelder, 1989; Welch, 1947). What is correlated over longer than a window makes it too
       narrow. Where nothing was counted before, ratio and ratio_hi are null and ratio_lo is what it exceeds. A bound
-      that is more than 10⁶ times the ratio says nothing: ratio_hi is null then, and ratio_lo 0.
+      that is more than 10⁶ times the ratio says nothing: ratio_hi is null then, and ratio_lo 0. Of an irregular trace
+      it is as much wider as the times of its first and last read are not known.
     - ``moved_share``: the part of the interrupts that another CPU took, ½ Σ |share after - share before| over the CPUs
       (total variation distance): 0 where the shares are the same, 1 where no CPU has any on both sides.
     - ``change``: ``new`` or ``gone`` for what was there on one side only; ``faster`` or ``slower`` where the interval
@@ -237,7 +238,8 @@ def _whats(state: State, names: Named, line: tuple[str, ...]) -> pl.DataFrame:
 def _windows(state: State, names: Named, line: tuple[str, ...]) -> pl.DataFrame:
     """The windows of `line_windows`, with the columns of a line."""
     windows = pl.concat(line_windows(state, names, dense=True))
-    return windows.join(names.whats, on="what").select(*of_window(line), "seconds").sort(of_window(line))
+    columns = *of_window(line), "seconds", "unsure_before", "unsure_after"
+    return windows.join(names.whats, on="what").select(columns).sort(of_window(line))
 
 
 def _cells(state: State, names: Named, windows: pl.DataFrame, line: tuple[str, ...]) -> pl.DataFrame:
@@ -268,16 +270,21 @@ def _timed(
 ) -> pl.DataFrame:
     """Adds seconds, windows and squares of one side. What was not there is counted as 0 over the time of its kind."""
     kind = tuple(column for column in line if column != "name")
-    of_line = windows.group_by(line).agg(*_time())
-    of_kind = windows.group_by(of_window(kind)).agg(pl.col("seconds").max()).group_by(kind).agg(*_time())
+    of_line = _time(windows, line)
+    of_kind = _time(
+        windows.group_by(of_window(kind), maintain_order=True).agg(
+            pl.col("seconds", "unsure_before", "unsure_after").max()
+        ),
+        kind,
+    )
     rows = (
         rows.join(known.select(*line, known=pl.lit(value=True)), on=line, how="left", nulls_equal=True)
         .join(of_line, on=line, how="left", nulls_equal=True)
         .join(of_kind, on=kind, how="left", nulls_equal=True, suffix="_of_kind")
     )
-    total, squared = (
+    total, squared, unsure = (
         pl.when(pl.col("known").is_not_null()).then(column).otherwise(f"{column}_of_kind")
-        for column in ("total", "squared")
+        for column in ("total", "squared", "unsure")
     )
     rate = pl.col(f"count_{side}") / total
     squares = pl.col(f"nn_{side}") - 2 * rate * pl.col(f"nt_{side}") + rate**2 * squared
@@ -291,16 +298,26 @@ def _timed(
         )
         .with_columns(
             total.alias(f"seconds_{side}"),
+            unsure.alias(f"unsure_{side}"),
             (total**2 / squared).alias(f"windows_{side}"),
             squares.clip(0).alias(f"squares_{side}"),
         )
-        .drop("known", "total", "squared", "total_of_kind", "squared_of_kind")
+        .drop("known", *(f"{name}{of}" for name in ("total", "squared", "unsure") for of in ("", "_of_kind")))
     )
 
 
-def _time() -> list[pl.Expr]:
+def _time(windows: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    """Of all windows: total and squared; and unsure, by how many seconds the total may be wrong at its ends.
+
+    Between two windows, what the one is longer the other is shorter.
+    """
     seconds = pl.col("seconds")
-    return [seconds.sum().alias("total"), (seconds**2).sum().alias("squared")]
+    of_rec = windows.group_by("rec", *by, maintain_order=True).agg(
+        seconds.sum().alias("total"),
+        (seconds**2).sum().alias("squared"),
+        (pl.col("unsure_before").max() + pl.col("unsure_after").max()).alias("unsure"),
+    )
+    return of_rec.group_by(by).agg(pl.col("total", "squared", "unsure").sum())
 
 
 def _change() -> pl.Expr:

@@ -86,7 +86,10 @@ def _reduced(
     """The state of a trace without a gap."""
     flat, meta, info = trace.scan(), trace._meta, trace.info  # noqa: SLF001 - an analysis knows what a trace is made of
     first, after = ((ns - info.t0_ns) // info.interval_ns for ns in (info.begin_ns, info.end_ns))
-    grid = Grid(info.interval_ns, every_ns, first, after)
+    if info.irregular:
+        # The end is that of the last read, and no point of a grid.
+        after += 1
+    grid = Grid(info.interval_ns, every_ns, first, after, irregular=info.irregular)
     groups = _groups(meta)
     known = lines(meta).join(groups.select("group", *GROUP), on=GROUP, maintain_order="left")
     counts = _counts(flat, known, meta, grid, cpus=cpus, only=only, windows=windows)
@@ -126,6 +129,7 @@ def _reduced(
         "interval_ns": info.interval_ns,
         "first": first,
         "after": after,
+        "irregular": int(info.irregular),
         "host_facts": json.dumps(meta["host"]),
     }
     tables = {

@@ -71,6 +71,7 @@ COUNTS = Kind(
                 "interval_ns": (_WHOLE, "max"),
                 "first": (_WHOLE, "min"),
                 "after": (_WHOLE, "max"),
+                "irregular": (_WHOLE, "max"),
                 "host_facts": (_TEXT, "max"),
             },
             of_group={"every": (_WHOLE, "max"), "reads": (_WHOLE, "sum"), "missed": (_WHOLE, "sum")},
@@ -107,8 +108,8 @@ COUNTS = Kind(
 )
 """Tables of the state.
 
-- recordings: the samples that it is of, ``first`` up to but not ``after``, and what is known of the machine, in JSON.
-  Samples of two recordings say nothing of each other.
+- recordings: the samples that it is of, ``first`` up to but not ``after``, whether no read of it was due
+  (``irregular``), and what is known of the machine, in JSON. Samples of two recordings say nothing of each other.
 - lines: ``came`` and ``last`` are the samples of the first and the last read that saw a line, ``order`` is where it
   stands in its trace.
 - counts: what a cell counted in a window; 0 names a cell that is there. Windows are numbered from the grid's point 0.
@@ -196,9 +197,10 @@ def due(state: State) -> pl.DataFrame:
     else:
         begin = pl.col("t0_ns") + window * every_ns
         low, high = (((window + n) * every_ns + interval_ns - 1) // interval_ns for n in (0, 1))
-    # A last read ahead of its time may lie in a window in which its group was not due.
+    # A last read ahead of its time may lie in a window in which its group was not due; and irregular ones never were.
+    on_grid = groups if every_ns is None else groups.filter(pl.col("irregular") == 0)
     return (
-        pl.concat([due_windows(groups, every_ns), state["reads"].select("group", "window")])
+        pl.concat([due_windows(on_grid, every_ns), state["reads"].select("group", "window")])
         .unique()
         .sort("group", "window")
         .join(groups, on="group", maintain_order="left")

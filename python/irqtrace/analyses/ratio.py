@@ -22,9 +22,10 @@ SIDES = ("before", "after")
 def ratios(rows: pl.DataFrame) -> pl.DataFrame:
     """Adds ratio_lo and ratio_hi, the 95 % interval of the ratio of two rates, and whether it excludes 1: significant.
 
-    A row has count (N), seconds (T), squares (Q) and windows (k) of both sides, count_before, count_after and so on.
-    With n interrupts in each window of t seconds, Q = Σ (n - t · N/T)² and k = T² / Σ t², which is the number of the
-    windows where all are as long.
+    A row has count (N), seconds (T), squares (Q) and windows (k) of both sides, count_before, count_after and so on;
+    and unsure, by how many seconds T may be too long or too short, which makes the interval as much wider. With n
+    interrupts in each window of t seconds, Q = Σ (n - t · N/T)² and k = T² / Σ t², which is the number of the windows
+    where all are as long.
 
     φ = Q / (N · (1 - 1/k)) is the index of dispersion, 1 for a Poisson process, and φ/N the variance of ln N: so for
     quasi-Poisson counts (McCullagh and Nelder, 1989, chapter 6), and for what comes in bursts as long as these are
@@ -56,14 +57,24 @@ def ratios(rows: pl.DataFrame) -> pl.DataFrame:
         free=(variances["before"] + variances["after"]) ** 2 / welch,
     )
     reach = t_quantiles(OUTSIDE, measured["free"]) * measured["variance"].sqrt()
+    unsure = rows.select(
+        low=_stretched("before", -1) - _stretched("after", 1), high=_stretched("before", 1) - _stretched("after", -1)
+    )
+    ends = measured["difference"] - reach + unsure["low"], measured["difference"] + reach + unsure["high"]
     # No ratio of counts is anywhere near e^700, and what is beyond has no float.
-    low, high = ((measured["difference"] + sign * reach).clip(-700, 700).exp() for sign in (-1, 1))
-    is_told = reach < math.log(FARTHEST)
+    low, high = (end.clip(-700, 700).exp() for end in ends)
+    is_told = (ends[1] - ends[0]) / 2 < math.log(FARTHEST)
     return rows.select(pl.exclude("^(own|free)_.*$")).with_columns(
         ratio_lo=pl.when(pl.col("count_after") > 0, is_told).then(low).otherwise(pl.when(low.is_not_null()).then(0.0)),
         ratio_hi=pl.when(pl.col("count_before") > 0, is_told).then(high),
         significant=(low > 1) | (high < 1),
     )
+
+
+def _stretched(side: str, sign: int) -> pl.Expr:
+    """The logarithm of how much longer or shorter the time of a side may be. None may be left of it."""
+    part = 1 + sign * pl.col(f"unsure_{side}") / pl.col(f"seconds_{side}")
+    return pl.when(part > 0).then(part.log()).otherwise(-math.inf)
 
 
 def _dispersion(side: str) -> pl.Expr:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from irqtrace.durations import duration_text
 from irqtrace.frames import GROUP
 
 from .state import NUMBER
@@ -14,6 +15,9 @@ __all__ = ["Grid", "due_windows", "first_reads", "last_reads", "read_windows"]
 
 REACH = 8
 """Of so many reads that were due one was made, nearly always: more are not looked at."""
+
+MOST = 100_000_000
+"""Windows: a week has fewer of 10 ms."""
 
 PART = 8
 """Of a window no more than one in so many is looked at, where that is one at least."""
@@ -28,6 +32,19 @@ class Grid:
     """The length of a window; None where all is one."""
     first: int
     after: int
+    irregular: bool = False
+    """Windows may be without a read, and samples say nothing of how near the end of their window they are."""
+
+    def __post_init__(self) -> None:
+        first, last = self.windows
+        if last - first >= MOST:
+            least_ns = -(-(self.after - self.first) * self.interval_ns // MOST)
+            digit = 10 ** max(len(str(least_ns)) - 2, 0)
+            least_ns = -(-least_ns // digit) * digit
+            raise ValueError(
+                f"every {duration_text(self.every_ns or 0)} makes {last - first + 1:,} windows of this trace, and "
+                f"{MOST:,} are the most; take {duration_text(least_ns)} or more, or a slice of the trace"
+            )
 
     def window(self, sample: pl.Expr) -> pl.Expr:
         """The window of a sample."""
@@ -66,7 +83,7 @@ def last_reads(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataF
     """group, window, last_read, b1, e1: the last read in each window, with begin and end (UTC ns)."""
     step = max(groups["every"], default=1)
     due = REACH * PART if grid.every_ns is None else grid.every_ns // (step * grid.interval_ns)
-    if due < PART:
+    if due < PART or grid.irregular:
         return _last_of(flat, groups, grid)
     found = _last_of(flat.filter(grid.is_near_end(min(due // PART, REACH) * step)), groups, grid)
     return _with_missing(found, flat, groups, grid)
@@ -82,6 +99,9 @@ def read_windows(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid, counted: 
 
 def _with_missing(found: pl.DataFrame, flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataFrame:
     """Adds what these rows tell of the windows that were due and not found."""
+    if grid.irregular:
+        others = _last_of(flat, groups, grid).join(found, on=["group", "window"], how="anti")
+        return pl.concat([found, others])
     grids = groups.filter(pl.col("reads") > 0).with_columns(
         interval_ns=pl.lit(grid.interval_ns), first=pl.lit(grid.first), after=pl.lit(grid.after)
     )

@@ -52,6 +52,10 @@ def storms(source: Source, every: Duration | None = None, threshold: float = THR
         every: the length of a window, at least the interval; None takes 10 ms, or the longest interval if that is more.
         threshold: how many spreads above the baseline.
 
+    Of an irregular trace the times of reads are known less well than they are apart, and all may be wrong in the same
+    way. A window is of a storm there only if it is one also where it lasted as long as its reads allow, and the others
+    as short: a rate_lo above what the rate_hi of the rest make likely.
+
     Returns:
         host and boot where there are several, kind, irq, name, begin and end (ns, UTC; the begin of the read before the
         storm and the end of its last read: all of it came between them), peak (Hz, the rate in its fastest window),
@@ -152,17 +156,24 @@ def _answer(found: pl.DataFrame, names: Named, state: State, several: tuple[str,
 
 
 def exceeding(windows: pl.DataFrame, threshold: float) -> pl.DataFrame:
-    """Adds rate and baseline (Hz), and exceeds: whether the window is of a storm. Windows have what, count, seconds."""
+    """Adds rate and baseline (Hz), and exceeds: whether the window is of a storm.
+
+    Windows have what, count, seconds, unsure_before, unsure_after, as `line_windows` has them.
+    """
     count, seconds = pl.col("count"), pl.col("seconds")
-    expected = pl.col("baseline") * seconds
-    above = 2 * ((count + 0.375).sqrt() - (expected + 0.375).sqrt())
+    unsure = pl.col("unsure_before") + pl.col("unsure_after")
+    highest = pl.when(seconds > unsure).then(count / (seconds - unsure)).otherwise(math.inf)
+
+    def above(expected: pl.Expr) -> pl.Expr:
+        return 2 * ((count + 0.375).sqrt() - (expected + 0.375).sqrt())
+
     spread = (1.4826 * pl.col("above").abs().median().over("what")).clip(1)
     return (
-        windows.with_columns(rate=count / seconds)
-        .with_columns(baseline=pl.col("rate").median().over("what"))
-        .with_columns(above=above)
-        .with_columns(exceeds=(pl.col("above") > threshold * spread) & (pl.len().over("what") >= FEWEST))
-        .drop("above")
+        windows.with_columns(rate=count / seconds, highest=highest)
+        .with_columns(baseline=pl.col("rate").median().over("what"), highest=pl.col("highest").median().over("what"))
+        .with_columns(above=above(pl.col("baseline") * seconds), least=above(pl.col("highest") * (seconds + unsure)))
+        .with_columns(exceeds=(pl.col("least") > threshold * spread) & (pl.len().over("what") >= FEWEST))
+        .drop("above", "least", "highest")
     )
 
 
