@@ -419,6 +419,17 @@ def test_texts_whose_order_is_not_known_are_an_error_where_it_matters(tmp_path: 
     assert counted(import_text([log, copy])) == {"eth0": 40}
 
 
+def test_a_wrap_over_a_long_time_is_told(tmp_path: Path) -> None:
+    def log(apart: int) -> Path:
+        high, low = (Captured({**FIRST.counts, "eth0": [count, 0]}) for count in (2**32 - 100, 1_000))
+        return saved(tmp_path / "a.log", log_text([str(NOON_S), str(NOON_S + apart)], (high, low)))
+
+    for apart, told in ((60, []), (3_600, ["long_wraps"])):
+        trace = import_text(log(apart))
+        assert counted(trace) == {"eth0": 1_100}
+        assert [warning.type for warning in trace.warnings] == told
+
+
 def test_two_times_by_hand_that_are_swapped_are_told(tmp_path: Path) -> None:
     before, after = (saved(tmp_path / name, one.interrupts) for name, one in (("b", FIRST), ("a", SECOND)))
     with pytest.raises(ParseError, match="their two times are swapped"):

@@ -7,14 +7,14 @@ use super::gather::Basis;
 use super::machine::{Seen, any_fell, contradiction, ends_early, missing_cpu};
 use super::order::Moment;
 use super::scan::Text;
-use crate::block::{Block, Event, Read, read_ns};
+use crate::block::{Block, Event, Indirect, Read, read_ns};
 use crate::engine::{Engine, EngineError, Reading, TextEngine};
 use crate::ledger::{Facts, Remark};
 use crate::parse::{TextKind, parse};
 use crate::select::Selection;
 use crate::source::{ReadError, TextSource};
 use crate::store::Store;
-use crate::track::{LineKeys, Tracker};
+use crate::track::{LineKeys, ROUND_NS, Tracker};
 use crate::{
     Clock, ClockAnchor, EngineName, HostFacts, IrqtraceError, Kind, ManualClock, Settings, Trace, TraceWriter,
     WarningType, Window,
@@ -56,7 +56,7 @@ pub(super) fn write(
     let mut store = Store::new(facts, file.map(Into::into));
     let mut keys = LineKeys::default();
     let total = moments.iter().flat_map(|moment| &moment.texts).map(|text| text.bytes).sum();
-    let mut done = 0;
+    let (mut done, mut long_wraps) = (0, 0);
     for moment in moments {
         let sample = (moment.window.begin - t0) / interval_ns;
         let late_ns = moment.window.begin - t0 - sample * interval_ns;
@@ -65,7 +65,12 @@ pub(super) fn write(
             let is_last = sample > 0 && std::ptr::eq(moment, last);
             followed.read(text, moment.window).map_err(|error| if is_last { cut_off(error) } else { error })?;
             followed.expect_same_machine(text, moment)?;
+            let events = block.events.len();
             followed.write(&mut block, &mut keys, (sample, late_ns), moment.window);
+            if followed.elapsed_ns > ROUND_NS {
+                let is_wrap = |event: &&Event| matches!(event, Event::Direct { why: Indirect::Wrapped, .. });
+                long_wraps += block.events[events..].iter().filter(is_wrap).count();
+            }
             done += text.bytes;
         }
         if let [interrupts, softirqs] = &files[..]
@@ -82,6 +87,10 @@ pub(super) fn write(
     if rough > 0 && first.window != last.window {
         let detail = format!("{rough} of {} samples", moments.len());
         store.remark(Remark::Note { r#type: WarningType::RoughTimes, detail })?;
+    }
+    if long_wraps > 0 {
+        let detail = if long_wraps == 1 { "once".to_owned() } else { format!("{long_wraps} times") };
+        store.remark(Remark::Note { r#type: WarningType::LongWraps, detail })?;
     }
     let trace = in_memory.then(|| store.trace()).transpose()?;
     store.finish()?;
@@ -112,6 +121,8 @@ struct Followed<'a> {
     trackers: Vec<Tracker>,
     /// The last text, where it stands, and the moment that it is of.
     seen: Option<(Seen, Text, &'a Moment)>,
+    /// How long before this text that one was read at most.
+    elapsed_ns: u64,
 }
 
 impl<'a> Followed<'a> {
@@ -126,6 +137,7 @@ impl<'a> Followed<'a> {
             trackers: (0_u8..).skip(first_group).zip(groups).map(|(at, group)| Tracker::new(at, group.kind)).collect(),
             engine,
             seen: None,
+            elapsed_ns: 0,
         }
     }
 
@@ -153,6 +165,7 @@ impl<'a> Followed<'a> {
                 )));
             }
             let elapsed_ns = u64::try_from(moment.window.end - then.window.begin).unwrap_or(0);
+            self.elapsed_ns = elapsed_ns;
             let place = &of.place;
             let other = if place.path == text.place.path {
                 format!("the text of line {}", place.line)

@@ -73,6 +73,10 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
             "when counts were read is known only to some minutes{detail}: the time of a report is not that of its texts, \
              and rates between reports may lie outside their bounds",
         ),
+        WarningType::LongWraps => format!(
+            "counts fell between reads that are minutes apart, and were taken to have wrapped once{detail}: in so long a \
+             time they may have wrapped more often, or begun anew; texts that follow sooner tell",
+        ),
         WarningType::Incomplete => {
             format!("the recording has not come to its end{detail}: what was read until then is complete")
         }

@@ -47,6 +47,8 @@ pub enum WarningType {
     MissingSegments,
     /// When samples were read is known only to some minutes.
     RoughTimes,
+    /// Counts fell in so long a time that they may have wrapped more than once.
+    LongWraps,
 }
 
 /// All occurrences of one type at one place, added up.
