@@ -73,8 +73,11 @@ impl<'a> Cursor<'a> {
         let end = self.at;
         let beside =
             if self.in_name { self.beside_in_name(matches!(joined, Some(b'T' | b't'))) } else { self.beside() };
-        if self.in_name && clock.fraction.len() == 3 && beside == Beside::Nothing {
+        let is_fraction =
+            matches!(clock.fraction.len(), 0 | 6 | 9) || clock.half.is_some() || beside != Beside::Nothing;
+        if self.in_name && !is_fraction {
             // A counter, as `split` writes it, as easily as milliseconds.
+            self.at -= 1 + clock.fraction.len();
             clock.fraction = "";
         }
         let text = self.text[begin..end].trim();
@@ -103,13 +106,12 @@ impl<'a> Cursor<'a> {
         clock
     }
 
-    /// Up to nine digits behind a point; in a name three, six or nine, since other numbers may follow.
+    /// Up to nine digits behind a point.
     fn fraction(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
         let Some(digits) = rest.strip_prefix(['.', ',']) else { return "" };
         let count = digits.bytes().take_while(u8::is_ascii_digit).count();
-        let fits = if self.in_name { matches!(count, 3 | 6 | 9) } else { (1..=9).contains(&count) };
-        if !fits {
+        if !(1..=9).contains(&count) {
             return "";
         }
         self.at += 1 + count;

@@ -42,24 +42,24 @@ pub(super) fn moments(mut taken: Vec<Taken>, within_ns: i64) -> Result<Vec<Momen
                 last.log = last.log.filter(|_| last.log == *log);
                 last.texts.extend(texts);
             }
-            Some(last) => return Err(at_one_time(place, *basis, &last.place, taken[at].ns)),
+            Some(last) => return Err(at_one_time(&taken[at], &last.place)),
         }
     }
     Ok(moments)
 }
 
-fn at_one_time(place: &Place, basis: Basis, other: &Place, ns: i64) -> IrqtraceError {
+fn at_one_time(Taken { place, basis, log, ns, .. }: &Taken, other: &Place) -> IrqtraceError {
     if place == other {
         return place.wrong("this text was given twice");
     }
     let path = other.path.display();
     let (what, help) = match basis {
         Basis::Changed => ("was last changed", "; copying may have given both the time of the copy"),
-        Basis::Before => ("is of", "; in names a fraction of a second has six or nine digits"),
-        Basis::ByHand | Basis::Report => ("is of", ""),
+        Basis::Before if log.is_none() => ("is of", "; in names a fraction of a second has six or nine digits"),
+        Basis::Before | Basis::ByHand | Basis::Report => ("is of", ""),
     };
     let line = if other.path == place.path { format!("line {}", other.line) } else { format!("{path}") };
-    place.wrong(format!("{what} {}, as {line} is: two texts of one kind cannot be of one time{help}", shown(ns)))
+    place.wrong(format!("{what} {}, as {line} is: two texts of one kind cannot be of one time{help}", shown(*ns)))
 }
 
 /// When each was read: what its time, and how it was taken, leave possible.
