@@ -17,7 +17,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import irqtrace
-from hotplug import Recorded, changing_machine
+from hotplug import Life, Recorded, changing_machine, recorded
 from irqtrace import Cost, IrqtraceWarning, TraceFormatError, _core, listing, open_trace, unfinished
 from irqtrace.analyses import imbalance, jitter, rates
 from irqtrace.analyses.state import merge
@@ -534,3 +534,175 @@ def test_segments_are_opened_and_dumped_while_their_recorder_begins_and_drops_ot
         trace = open_trace(folder)
     assert conserved(trace)
     assert trace._meta["recording"] is not None
+
+
+def with_another(folder: Path) -> int:
+    """The segments of a recording besides another trace in one folder; and what the other counts."""
+    small(folder)
+    other = small_trace().save(folder / "zz.parquet")
+    return counted(other)
+
+
+def counted(source: Any) -> int:  # noqa: ANN401 - whatever an analysis takes
+    return int(irqtrace.rates(source)["count"].sum())
+
+
+def test_a_damaged_file_takes_no_other_out_of_an_analysis(tmp_path: Path) -> None:
+    trace = in_memory(steady().made)
+    paths = [tmp_path / f"{name}.parquet" for name in ("day-000126", "day-000127", "day-20261127", "zz")]
+    for at, path in enumerate(paths):
+        trace.slice(f"{6 * at}ms", f"{6 * at + 6}ms").write(path)
+    paths[1].write_bytes(paths[1].read_bytes()[:-100])
+    with pytest.warns(IrqtraceWarning, match=r"day-000127\.parquet: truncated.*: left out") as told:
+        assert counted(tmp_path) == counted([paths[0], *paths[2:]])
+    assert len(told) == 1
+
+
+def test_segments_that_do_not_go_together_take_no_other_recording_out_of_an_analysis(tmp_path: Path) -> None:
+    other = with_another(tmp_path)
+    copy_of = tmp_path / "t-000009.parquet"
+    copy_of.write_bytes((tmp_path / "t-000002.parquet").read_bytes())
+    with pytest.warns(IrqtraceWarning, match="is segment 2 of its recording, and so is .*: left out"):
+        assert counted(tmp_path) == other
+
+
+def test_what_only_a_dump_or_a_renamed_segment_has_is_analysed(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    whole = open_trace(tmp_path)
+    rates_of_all = irqtrace.rates(whole)
+    whole.slice(None, "8ms").write(tmp_path / "early.parquet")
+    whole.slice("4ms", "10ms").write(tmp_path / "dump.parquet")
+    late = irqtrace.rates(whole.slice("4ms"))
+    assert_frame_equal(irqtrace.rates(tmp_path), rates_of_all)
+    paths[0].unlink()
+    for source in (tmp_path, [tmp_path / "early.parquet", tmp_path / "t.parquet", tmp_path / "dump.parquet"]):
+        assert_frame_equal(irqtrace.rates(source), rates_of_all)
+    (tmp_path / "early.parquet").unlink()
+    # Of the first 8 ms the other dump has the second half.
+    assert irqtrace.rates(tmp_path)["count"].to_list() == late["count"].to_list()
+
+
+def test_a_segment_of_another_name_is_one_of_its_recording(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    expected = irqtrace.rates(tmp_path)
+    paths[1].rename(tmp_path / "q.parquet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_frame_equal(irqtrace.rates(tmp_path), expected)
+
+
+@pytest.mark.parametrize("growth", [0, 3])
+def test_a_cell_of_a_line_that_came_in_a_gap_begins_anew_when_it_comes_back(tmp_path: Path, growth: int) -> None:
+    lives = [Life("irq", "10", "old"), Life("irq", "20", "new", first=9)]
+    machine = recorded(
+        lives,
+        online=lambda sample: {1} if 17 <= sample < 19 else {0, 1},
+        # What the CPU that comes back had before is not what it begins with.
+        growth=lambda _line, _cpu, sample: growth if sample >= 19 else 5,
+        reads={"irq": range(SAMPLES)},
+    )
+    paths = save(tmp_path, rotated(machine, (8, 15)))
+    paths[1].unlink()
+    with pytest.warns(IrqtraceWarning, match="number 2"):
+        trace = open_trace(tmp_path)
+    trace.write(tmp_path / "w")
+    whole = in_memory(machine.made)
+    for begin in range(15, SAMPLES):
+        parts = [one.slice(f"{begin}ms") for one in (trace, open_trace(tmp_path / "w"), whole)]
+        assert known(parts[0]) == known(parts[1])
+        assert known(parts[1])["finals"] == known(parts[2])["finals"]
+        assert all(map(conserved, parts))
+
+
+def test_a_trace_in_the_place_of_a_missing_segment_leaves_a_gap_that_names_it(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    part = open_trace(tmp_path).slice("1ms", "3ms")
+    paths[1].unlink()
+    part.write(paths[1])
+    with pytest.warns(IrqtraceWarning, match=r"number 2; .*t-000002\.parquet is another trace"):
+        assert [w.type for w in open_trace(tmp_path).warnings] == ["missing_segments"]
+    paths[1].unlink()
+    paths[1].symlink_to("nowhere")
+    with pytest.warns(IrqtraceWarning, match=r"number 2; .*a link to what is not there.*t-000002\.parquet"):
+        assert conserved(open_trace(tmp_path))
+    paths[1].unlink()
+    paths[2].rename(paths[1])
+    with pytest.warns(IrqtraceWarning, match=r"number 2; .*t-000002\.parquet is another trace"):
+        assert conserved(open_trace(tmp_path))
+
+
+def test_segments_that_were_not_asked_for_are_a_gap(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    with pytest.warns(IrqtraceWarning, match=r"t-000002\.parquet was not asked for"):
+        assert conserved(open_trace(tmp_path / "t-00000[13].parquet"))
+    with pytest.warns(IrqtraceWarning, match=r"t-000002\.parquet was not asked for"):
+        irqtrace.rates([paths[0], paths[2]])
+
+
+def test_a_file_that_was_given_and_is_not_there_is_left_out_with_its_name(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    with pytest.warns(IrqtraceWarning, match=r"No such file.*gone\.parquet.*: left out"):
+        irqtrace.rates([*paths, tmp_path / "gone.parquet"])
+
+
+def test_a_part_that_lies_in_a_gap_is_told_so_and_has_nothing(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    paths[1].unlink()
+    with pytest.warns(IrqtraceWarning, match="number 2"):
+        trace = open_trace(tmp_path)
+    trace.write(tmp_path / "w")
+    for begin, end in ((9, 13), (3, 12), (9, 20), (8, 15), (3, 20)):
+        parts = [one.slice(f"{begin}ms", f"{end}ms") for one in (trace, open_trace(tmp_path / "w"))]
+        for part in parts:
+            assert [w.type for w in part.warnings] == ["missing_segments"]
+        assert known(parts[0]) == known(parts[1])
+        assert_frame_equal(*(irqtrace.rates(part, "1ms") for part in parts))
+        if 8 < begin < end <= 15:
+            assert parts[0]._meta["previous"] == []
+            assert irqtrace.rates(parts[0]).is_empty()
+
+
+def test_a_recording_that_was_named_by_a_link_is_opened_by_it(tmp_path: Path) -> None:
+    small(tmp_path / "there")
+    link = tmp_path / "link.parquet"
+    link.symlink_to("there/t.parquet")
+    assert_frame_equal(open_trace(link).frame(), open_trace(tmp_path / "there").frame())
+    assert_frame_equal(irqtrace.rates(link), irqtrace.rates(tmp_path / "there"))
+
+
+def test_an_opened_recording_under_way_can_be_read_when_its_segments_are_removed(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    frame, every = open_trace(tmp_path).frame(), irqtrace.rates(tmp_path, "2ms")
+    # The next has begun, and nothing of it is there.
+    (tmp_path / "t-000004.parquet.partial").write_bytes(b"PAR1")
+    trace, flat, part = open_trace(tmp_path), open_trace(tmp_path).scan(), open_trace(tmp_path).slice("5ms")
+    for path in paths:
+        path.unlink()
+    assert trace.info.duration_ns == SAMPLES * 10**6
+    assert_frame_equal(flat.collect(), frame)
+    assert_frame_equal(
+        flat.filter(pl.col("sample") > 9).select("delta").collect(engine="streaming"),
+        frame.filter(pl.col("sample") > 9).select("delta"),
+    )
+    for one in (trace, pickle.loads(pickle.dumps(trace))):  # noqa: S301
+        assert_frame_equal(one.frame(), frame)
+        assert_frame_equal(irqtrace.rates(one, "2ms"), every)
+    assert_frame_equal(pickle.loads(pickle.dumps(part)).frame(), part.frame())  # noqa: S301
+    assert conserved(trace.slice("12ms"))
+
+
+@pytest.mark.skipif(not _core.LIVE, reason="this build cannot sample")
+def test_analyses_beside_a_recorder_that_drops_segments_lose_nothing(tmp_path: Path) -> None:
+    process = recorder(tmp_path / "t.parquet", "--flush", "20ms", "--keep", "1s")
+    try:
+        until(lambda: any(listing.number_of(str(path)) > 14 for path in tmp_path.glob("*.parquet")), process)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", IrqtraceWarning)
+            for _ in range(20):
+                assert counted(tmp_path) > 0
+                assert counted(tmp_path / "t.parquet") > 0
+                assert open_trace(tmp_path).info.duration_ns > 0
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.communicate()

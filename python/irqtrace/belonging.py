@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise, permutations
 from typing import TYPE_CHECKING
 
@@ -13,11 +15,12 @@ from .display.text import when_text
 from .errors import TraceFormatError
 from .files import scan_flat
 from .gaps import Gap, samples_after
+from .held import Held
 from .joining import Part, contradiction
-from .listing import is_empty, is_there, name_after, number_of, series_name, shown
+from .listing import is_empty, number_of, series_name, series_names, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from . import _core
     from .meta import Meta
@@ -37,12 +40,22 @@ class TraceFile:
     meta: Meta
     unfinished: _core.Unfinished | None
 
-    @property
-    def part(self) -> Part:
-        """Its rows with what is known of them."""
+    def part(self, *, held: bool = False) -> Part:
+        """Its rows with what is known of them. ``held``: they can be read even when the file is removed.
+
+        Raises:
+            ChangedError: if it was removed before.
+        """
         if self.unfinished is not None:
             table = unfinished.scan(self.unfinished, self.path)
             return Part(self.path, self.meta, table, self.unfinished)
+        if held:
+            try:
+                opened = Held.of(self.path)
+            except FileNotFoundError:
+                raise ChangedError(self.path) from None
+            if opened is not None:
+                return Part(self.path, self.meta, opened.table(), held=opened)
         return Part(self.path, self.meta, scan_flat(os.path.abspath(self.path)))  # noqa: PTH100 - a later chdir changes nothing
 
     @property
@@ -61,7 +74,7 @@ class TraceFile:
         if self.meta["span"]:
             return self.meta["span"][1]
         if self.unfinished is not None:
-            return samples_after(self.part)
+            return samples_after(self.part())
         return max(self.meta["finals"]["sample"], default=-1) + 1
 
 
@@ -87,10 +100,16 @@ def several(name: str, recordings: Sequence[Sequence[TraceFile]]) -> TraceFormat
     )
 
 
-def gaps_between(ordered: Sequence[TraceFile], problems: Mapping[str, Exception]) -> tuple[Gap | None, ...]:
+def gaps_between(
+    ordered: Sequence[TraceFile], problems: Mapping[str, Exception], opened: Collection[str], *, settled: bool
+) -> tuple[Gap | None, ...]:
     """What is missing before each segment but the first; None where it follows the one before.
 
-    ``problems`` are the files that cannot be read, with what is wrong.
+    Args:
+        ordered: the segments, in their order.
+        problems: the files that cannot be read, with what is wrong.
+        opened: the files that are traces, of this recording or not.
+        settled: whether a file that is none of these was not asked for, and has not just come to be there.
 
     Raises:
         TraceFormatError: if two of them do not go together.
@@ -99,10 +118,14 @@ def gaps_between(ordered: Sequence[TraceFile], problems: Mapping[str, Exception]
     for file in ordered:
         if (differs := _difference(ordered[0].meta, file.meta)) is not None:
             raise TraceFormatError(f"{file.path}: does not belong to {ordered[0].path}: {differs}")
-    return tuple(_gap(before, after, problems) for before, after in pairwise(ordered))
+    missing: _Missing = partial(_missing, problems=problems, opened=opened, settled=settled)
+    return tuple(_gap(before, after, missing) for before, after in pairwise(ordered))
 
 
-def _gap(before: TraceFile, after: TraceFile, problems: Mapping[str, Exception]) -> Gap | None:
+_Missing = Callable[["TraceFile", range], str]
+
+
+def _gap(before: TraceFile, after: TraceFile, told_of: _Missing) -> Gap | None:
     if before.number == after.number:
         raise TraceFormatError(f"{after.path}: is segment {after.number} of its recording, and so is {before.path}")
     if after.meta["span"] is None:
@@ -114,7 +137,7 @@ def _gap(before: TraceFile, after: TraceFile, problems: Mapping[str, Exception])
         )
     missing = range(before.number + 1, after.number)
     if missing:
-        return Gap(_missing(before, missing, problems), len(missing))
+        return Gap(told_of(before, missing), missing.stop - missing.start)
     if begin > end and before.unfinished is not None:
         return Gap(f"the end of number {before.number}, {before.path}", 1)
     if begin > end and before.meta["span"] is not None:
@@ -126,14 +149,27 @@ def _gap(before: TraceFile, after: TraceFile, problems: Mapping[str, Exception])
     return None
 
 
-def _missing(before: TraceFile, numbers: range, problems: Mapping[str, Exception]) -> str:
+def _missing(
+    before: TraceFile, numbers: range, *, problems: Mapping[str, Exception], opened: Collection[str], settled: bool
+) -> str:
+    """Which numbers are not there, and what is in the files that are named as if they were."""
+    first, last = numbers.start, numbers.stop - 1
+    told = [f"number {first}" if first == last else f"numbers {first} to {last}"]
+    series = series_name(before.path)
     # Numbers in names go on behind those of an earlier recording of this name.
-    names = [name_after(before.path, number - before.number) for number in numbers]
-    for name in names:
-        if name and name not in problems and is_there(name) and not is_empty(name):
-            raise ChangedError(name)
-    what = f"number {numbers[0]}" if len(numbers) == 1 else f"numbers {numbers[0]} to {numbers[-1]}"
-    return "; ".join([what, *(str(problems[name]) for name in names if name in problems)])
+    behind = number_of(before.path) - before.number
+    for name in series_names(series) if series != before.path else ():
+        if number_of(name) - behind not in numbers:
+            continue
+        if name in problems:
+            told.append(str(problems[name]))
+        elif name in opened:
+            told.append(f"{name} is another trace")
+        elif not is_empty(name):
+            if not settled:
+                raise ChangedError(name)
+            told.append(f"{name} was not asked for")
+    return "; ".join(told)
 
 
 def _told(of_one: Sequence[TraceFile]) -> str:

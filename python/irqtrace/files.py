@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
 import pyarrow as pa
@@ -102,9 +102,9 @@ def check(path: str, *, everything: bool) -> None:
     _core.check_file(path, None if everything else AT_ONCE_BYTES)
 
 
-def scan_flat(path: str | Path) -> pl.LazyFrame:
-    """The flat table of a trace file, lazily."""
-    return flat_types(pl.scan_parquet(os.fspath(path), glob=False, hive_partitioning=False))
+def scan_flat(file: str | Path | BinaryIO) -> pl.LazyFrame:
+    """The flat table of a trace file, which is named or open, lazily."""
+    return flat_types(pl.scan_parquet(file, glob=False, hive_partitioning=False))
 
 
 @contextmanager

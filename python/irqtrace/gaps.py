@@ -26,12 +26,12 @@ from .joining import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .joining import Entry, Group
     from .meta import LineMeta, Meta, WarningMeta
 
-__all__ = ["Gap", "begun_anew", "gaps_of", "joined_across", "samples_after"]
+__all__ = ["Gap", "begun_anew", "gaps_of", "joined_across", "samples_after", "spans_of"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,21 @@ def gaps_of(meta: Meta) -> list[tuple[int, int]]:
     )
 
 
+def spans_of(meta: Meta, ends: Callable[[], tuple[int, int]]) -> list[tuple[int, int]]:
+    """The samples of which something is known, the first and the one after the last of each stretch without a gap.
+
+    ``ends``: tells its first and its last read, where the description does not.
+    """
+    if meta["span"] is not None:
+        begin, end = meta["span"]
+    else:
+        first, last = ends()
+        begin, end = first, last + 1
+    edges = [begin, *(edge for gap in gaps_of(meta) for edge in gap), end]
+    bounds = ((max(low, begin), min(high, end)) for low, high in zip(edges[::2], edges[1::2], strict=True))
+    return [(low, high) for low, high in bounds if low < high]
+
+
 def samples_after(part: Part) -> int:
     """The first sample that a part is not of."""
     if part.meta["span"] is not None:
@@ -61,8 +76,11 @@ def samples_after(part: Part) -> int:
     return int(last[0]) + 1 if len(last) else 0
 
 
-def begun_anew(run: Part) -> Part:
-    """What follows a gap: its first reads claim nothing, and each cell starts there at its first count."""
+def begun_anew(run: Part) -> tuple[Part, dict[Group, int]]:
+    """What follows a gap: its first reads claim nothing, and each cell starts there at its first count.
+
+    Also of each group the sample of its first read.
+    """
     meta = run.meta
     with reading(run.path):
         firsts = _first_reads(run)
@@ -96,7 +114,7 @@ def begun_anew(run: Part) -> Part:
         "finals": columns(finals),
         "previous": [],
     }
-    return Part(run.path, begun, table)
+    return Part(run.path, begun, table), firsts
 
 
 def joined_across(
@@ -107,22 +125,23 @@ def joined_across(
     ``anew``: the first of them follows a gap too.
     """
     alone = [_alone(run, anew=anew or at > 0) for at, run in enumerate(runs)]
-    meta = alone[0].meta
-    for at, (after, gap) in enumerate(zip(alone[1:], gaps, strict=True), 1):
-        meta = _across(meta, [part for run in runs[:at] for part in run], after, gap)
-    table = pl.concat([run.table for run in alone]) if len(alone) > 1 else alone[0].table
-    return Part(alone[0].path, meta, table), tuple(alone)
+    parts = tuple(part for part, _ in alone)
+    meta = parts[0].meta
+    for at, ((after, firsts), gap) in enumerate(zip(alone[1:], gaps, strict=True), 1):
+        meta = _across(meta, [part for run in runs[:at] for part in run], after, firsts, gap)
+    table = pl.concat([part.table for part in parts]) if len(parts) > 1 else parts[0].table
+    return Part(parts[0].path, meta, table), parts
 
 
-def _alone(run: Sequence[Part], *, anew: bool) -> Part:
+def _alone(run: Sequence[Part], *, anew: bool) -> tuple[Part, dict[Group, int]]:
     if not anew:
-        return joined(run)
+        return joined(run), {}
     run[0].check(everything=False)
     return begun_anew(joined(run))
 
 
-def _across(before: Meta, parts: Sequence[Part], after: Part, gap: Gap) -> Meta:
-    """What is known of all up to a gap, and of the run that follows it."""
+def _across(before: Meta, parts: Sequence[Part], after: Part, firsts: dict[Group, int], gap: Gap) -> Meta:
+    """What is known of all up to a gap, and of the run that follows it, whose first reads are given."""
     lasts, present = _ends(parts)
     first, next_ = samples_after(parts[-1]), (after.meta["span"] or [0])[0]
     read: set[Group] = {(group["kind"], group["engine"]) for group in after.meta["groups"] if group["reads"]}
@@ -145,7 +164,9 @@ def _across(before: Meta, parts: Sequence[Part], after: Part, gap: Gap) -> Meta:
         for line, cpu, group in present
         if line in new and (line, cpu, lasts[group]) not in counted
     ]
-    baselines = [row for row in entries(after.meta["baselines"]) if row[3] or row[0] in old]
+    # What a line that is new has at its first read is no return of a cell; a 0 later on is one.
+    begins = {key: max(line["first_sample"], firsts[line["kind"], line["engine"]]) for key, line in new.items()}
+    baselines = [row for row in entries(after.meta["baselines"]) if row[3] or row[0] in old or row[2] > begins[row[0]]]
     sums = added_up([before, {**after.meta, "lines": known}])
     groups = [{**group, "missed": group["missed"] + _due(group["every"], first, next_)} for group in sums["groups"]]
     span = before["span"]

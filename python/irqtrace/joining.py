@@ -23,6 +23,7 @@ from .schema import FLAT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from .held import Held
     from .meta import CountsMeta, GroupMeta, LineMeta, Meta, WarningMeta
 
 __all__ = [
@@ -57,16 +58,21 @@ class Part:
     table: pl.LazyFrame
     unfinished: _core.Unfinished | None = None
     """The recording that it is the last flush of."""
+    held: Held | None = None
+    """The file, where it is kept open."""
     file: str = field(init=False)
     """The same path from the root: a later chdir changes nothing."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "file", os.path.abspath(self.path))  # noqa: PTH100 - names of any kind
+        file = self.held.name if self.held is not None else os.path.abspath(self.path)  # noqa: PTH100 - names of any kind
+        object.__setattr__(self, "file", file)
 
     def check(self, *, everything: bool) -> None:
         """Sees to it that no damage of its file is taken for numbers, see `files.check`."""
         if self.unfinished is not None:
             self.unfinished.check(None if everything else AT_ONCE_BYTES)
+        elif self.held is not None:
+            self.held.check(everything=everything)
         else:
             check(self.file, everything=everything)
 

@@ -84,7 +84,10 @@ def listed(name: str) -> list[str]:
 
 def series_names(name: str) -> list[str]:
     """The files of the segments of a recording that was given this name, those without their end among them."""
-    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - names of any kind
+    if os.path.islink(name):  # noqa: PTH114 - names of any kind
+        # They are beside the file that it leads to.
+        name = os.path.realpath(name)
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - as above
     names = _matching(f"{glob.escape(stem)}-[0-9]*{glob.escape(suffix)}")
     return [found for found in names if series_name(found) == name]
 

@@ -99,7 +99,7 @@ def record(
 
 def written(core: _core.Sampler) -> Trace:
     """The trace of the files that a sampler has written."""
-    return open_files(core.files())[0]
+    return open_files(core.files)
 
 
 def run(

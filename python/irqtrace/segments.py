@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from . import files, unfinished
@@ -16,7 +17,7 @@ from .listing import is_empty, listed, series_name, series_names, shown
 from .meta import parse_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from . import _core
     from .gaps import Gap
@@ -28,6 +29,24 @@ T = TypeVar("T")
 
 TRIES = 20
 """How often files are listed: a recorder renames and removes some meanwhile."""
+
+HELD = 64
+"""So many of the oldest segments are kept open where a recorder goes on, as these are what it may remove. It has about
+10 if it keeps only the last of a recording; a process may have 1024 files open in all."""
+
+
+class _Names:
+    """The names of files."""
+
+    def __init__(self, list_names: Callable[[], list[str]], before: list[str] | None = None) -> None:
+        self._list_names = list_names
+        self.listed = list_names()
+        self.settled = self.listed == before
+        """Whether they were the same before: what is missing then does not come."""
+
+    def again(self) -> _Names:
+        """What there is by now."""
+        return _Names(self._list_names, self.listed)
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,11 @@ class Series:
         """The last segment, where that is without its end."""
         return self.parts[-1].unfinished
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it can be read from its paths later on."""
+        return self.tail is None and all(part.held is None for part in self.parts)
+
     def check(self, *, everything: bool) -> None:
         """Checks that its files are what was written, unless they are long and not ``everything`` is to be read."""
         complete = [part.file for part in self.parts if part.unfinished is None]
@@ -74,7 +98,11 @@ class Series:
         follows_gap = low > 0 and self.gaps[low - 1] is not None
         for part in self.parts[low : high + 1]:
             part.check(everything=False)
-        return _assembled(self.parts[low : high + 1], self.gaps[low:high], anew=follows_gap)[0]
+        part = _assembled(self.parts[low : high + 1], self.gaps[low:high], anew=follows_gap)[0]
+        # Also the gaps that they lie in or lead to.
+        gaps = [warning for warning in self.whole.meta["warnings"] if warning["type"] == MISSING]
+        others = [warning for warning in part.meta["warnings"] if warning["type"] != MISSING]
+        return replace(part, meta={**part.meta, "warnings": others + gaps})
 
 
 def found(name: str, *, newest: bool = False) -> Series | str:
@@ -86,7 +114,7 @@ def found(name: str, *, newest: bool = False) -> Series | str:
         FileNotFoundError: if there is none.
         TraceFormatError: if they are no segments of one recording, or do not go together; it says why.
     """
-    return _settled(name, lambda: _series_or_file(name, listed(name), newest=newest))
+    return _settled(name, partial(listed, name), partial(_series_or_file, name, newest=newest))
 
 
 def of_name(name: str, *, newest: bool = False) -> Series | None:
@@ -98,75 +126,108 @@ def of_name(name: str, *, newest: bool = False) -> Series | None:
         TraceFormatError: if they do not go together; it says why.
     """
 
-    def look() -> Series | None:
-        names = series_names(name)
-        return _series(name, *_opened(names), newest=newest) if names else None
+    def look(names: _Names) -> Series | None:
+        if not names.listed:
+            return None
+        return _series(name, *_opened(names), settled=names.settled, newest=newest)
 
-    return _settled(name, look)
+    return _settled(name, partial(series_names, name), look)
 
 
-def of_files(names: Sequence[str]) -> list[Series | str]:
-    """The recordings whose segments these files are; a file that is none stands for itself.
+def of_files(list_names: Callable[[], list[str]]) -> tuple[list[list[Series | str]], list[Exception]]:
+    """The recordings that some files are of, and what is wrong with those files that are none of it.
 
-    Raises:
-        FileNotFoundError: if one of them is gone.
-        TraceFormatError: if they do not go together; it says why.
+    Of each recording its segments, if it has any, and then the other files that were cut out of it. A file of which no
+    segments are there is a recording by itself.
+
+    Args:
+        list_names: lists the files, again and again as some come and go.
     """
-    try:
-        opened, problems = _opened(names)
-        recordings = [of_one for of_one in by_recording(opened) if any(file.meta["segment"] for file in of_one)]
-        if not recordings:
-            return list(names)
-        series = [_series(series_name(names[0]), of_one, problems) for of_one in recordings]
-    except ChangedError as changed:
-        raise FileNotFoundError(errno.ENOENT, "came or went while it was opened", str(changed)) from None
-    others = [file.path for file in opened if not any(file in of_one for of_one in recordings)]
-    return [*(one for one in series if one is not None), *others]
+    return _settled("the files", list_names, _recordings)
 
 
-def _settled(name: str, look: Callable[[], T]) -> T:
+def _recordings(names: _Names) -> tuple[list[list[Series | str]], list[Exception]]:
+    opened, problems = _opened(names)
+    recordings: list[list[Series | str]] = []
+    told: list[str] = []
+    wrong: list[Exception] = []
+    for of_one in by_recording(opened):
+        segments = [file for file in of_one if file.meta["segment"]]
+        others: list[Series | str] = [file.path for file in of_one if not file.meta["segment"]]
+        if not segments:
+            recordings += [[other] for other in others]
+            continue
+        name = series_name(min(segments, key=lambda file: file.number).path)
+        try:
+            series = _of_one(name, segments, opened, problems, settled=names.settled)
+        except TraceFormatError as problem:
+            wrong.append(problem)
+            recordings += [others] if others else []
+        else:
+            told += [gap.what for gap in series.gaps if gap is not None]
+            recordings.append([series, *others])
+    if names.listed and not opened and not problems:
+        wrong.append(_nothing_yet(shown(names.listed)))
+    return recordings, [*_untold(problems, told), *wrong]
+
+
+def _settled(name: str, list_names: Callable[[], list[str]], look: Callable[[_Names], T]) -> T:
     """What is there, once nothing comes or goes while it is looked at."""
+    names = _Names(list_names)
     for _ in range(TRIES):
         try:
-            return look()
+            return look(names)
         except ChangedError:
-            continue
+            names = names.again()
     raise OSError(errno.EAGAIN, "its files come and go faster than they can be opened; try again", name)
 
 
-def _series_or_file(name: str, names: list[str], *, newest: bool) -> Series | str:
-    if len(names) == 1:
-        return names[0]
+def _series_or_file(name: str, names: _Names, *, newest: bool) -> Series | str:
+    if len(names.listed) == 1:
+        return names.listed[0]
     opened, problems = _opened(names)
-    series = _series(name, opened, problems, newest=newest)
+    series = _series(name, opened, problems, settled=names.settled, newest=newest)
     if series is not None:
         return series
     if len(opened) == 1:
         return opened[0].path
     if not opened:
-        raise next(iter(problems.values()))
+        raise next(iter(problems.values()), _nothing_yet(name))
     raise TraceFormatError(
         f"{name}: holds {len(opened)} traces that are no segments of one recording "
         f"({shown([file.path for file in opened])}): open one of them by its name, or give all of them to an analysis"
     )
 
 
-def _opened(names: Iterable[str]) -> tuple[list[TraceFile], dict[str, Exception]]:
-    """The files that can be read, and of the others why not.
+def _nothing_yet(name: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "there are only recordings that came to no flush yet", name)
+
+
+def _opened(names: _Names) -> tuple[list[TraceFile], dict[str, Exception]]:
+    """The files that can be read, and of the others why not. What was removed meanwhile is passed over.
 
     Raises:
-        ChangedError: if one is gone.
+        ChangedError: if one was renamed meanwhile.
     """
     opened: list[TraceFile] = []
     problems: dict[str, Exception] = {}
-    for name in names:
+    gone: dict[str, Exception] = {}
+    for name in names.listed:
         try:
             opened.append(_open(name))
-        except FileNotFoundError:
-            raise ChangedError(name) from None
+        except FileNotFoundError as problem:
+            if os.path.islink(name):  # noqa: PTH114 - names of any kind
+                problems[name] = FileNotFoundError(errno.ENOENT, "a link to what is not there", name)
+            else:
+                gone[name] = problem
         except (IrqtraceError, OSError, ValueError) as problem:
             if not is_empty(name):
                 problems[name] = problem
+    for name in gone.keys() & set(names.again().listed if gone else ()):
+        if not names.settled or os.path.lexists(name):
+            raise ChangedError(name)
+        # It was given, and is not there.
+        problems[name] = gone[name]
     return opened, problems
 
 
@@ -187,7 +248,7 @@ def _open(name: str) -> TraceFile:
 
 
 def _series(
-    name: str, opened: Sequence[TraceFile], problems: Mapping[str, Exception], *, newest: bool = False
+    name: str, opened: Sequence[TraceFile], problems: Mapping[str, Exception], *, settled: bool, newest: bool
 ) -> Series | None:
     """The one recording whose segments are among these files; None if there are no segments.
 
@@ -202,15 +263,63 @@ def _series(
     if len(recordings) > 1 and not newest:
         raise several(name, recordings)
     files_ = max(in_segments, key=lambda of_one: of_one[0].meta["t0_ns"])
-    ordered = sorted((file for file in files_ if file.meta["segment"]), key=lambda file: file.number)
-    gaps = gaps_between(ordered, problems)
-    parts = tuple(file.part for file in ordered)
-    whole, runs = _assembled(parts, gaps)
-    told = [gap.what for gap in gaps if gap is not None]
-    others = [problem for problem in map(str, problems.values()) if not any(problem in what for what in told)]
+    series = _of_one(name, [file for file in files_ if file.meta["segment"]], opened, problems, settled=settled)
+    others = _untold(problems, [gap.what for gap in series.gaps if gap is not None])
     notes = [f"{problem}: left out, and the segments are opened" for problem in others]
-    notes += [f"{name}: {warning['message']}" for warning in whole.meta["warnings"] if warning["type"] == MISSING]
-    return Series(name, parts, gaps, whole, runs, tuple(notes))
+    return replace(series, notes=(*notes, *series.notes))
+
+
+def _of_one(
+    name: str,
+    segments: Iterable[TraceFile],
+    opened: Collection[TraceFile],
+    problems: Mapping[str, Exception],
+    *,
+    settled: bool,
+) -> Series:
+    """The segments of one recording. ``opened``: all files that were, and ``problems`` those that cannot be.
+
+    Raises:
+        TraceFormatError: if they do not go together.
+        ChangedError: if one of them is gone, or another has come to be there.
+    """
+    ordered, parts = _parts(sorted(segments, key=lambda file: file.number))
+    gaps = gaps_between(ordered, problems, {file.path for file in opened}, settled=settled)
+    whole, runs = _assembled(parts, gaps)
+    missing = (warning["message"] for warning in whole.meta["warnings"] if warning["type"] == MISSING)
+    return Series(name, parts, gaps, whole, runs, tuple(f"{name}: {message}" for message in missing))
+
+
+def _parts(ordered: Sequence[TraceFile]) -> tuple[list[TraceFile], tuple[Part, ...]]:
+    """Segments with their rows, without the oldest if these were removed meanwhile."""
+    held = HELD if _goes_on(ordered[-1]) else 0
+    there: list[TraceFile] = []
+    parts: list[Part] = []
+    for file in ordered:
+        try:
+            parts.append(file.part(held=len(parts) < held))
+        except ChangedError:
+            if parts:
+                raise
+        else:
+            there.append(file)
+    if not parts:
+        raise ChangedError(ordered[-1].path)
+    return there, tuple(parts)
+
+
+def _goes_on(last: TraceFile) -> bool:
+    """Whether the recording of which this is the last segment is under way."""
+    if last.unfinished is not None:
+        return last.unfinished.under_way
+    # It may have begun others since it was looked at.
+    newest = series_names(series_name(last.path))[-1:]
+    return any(map(unfinished.is_there, newest))
+
+
+def _untold(problems: Mapping[str, Exception], told: Sequence[str]) -> list[Exception]:
+    """The problems that no gap tells of."""
+    return [problem for problem in problems.values() if not any(str(problem) in what for what in told)]
 
 
 def _assembled(

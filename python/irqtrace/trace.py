@@ -16,14 +16,14 @@ import pyarrow as pa
 from . import _core, arrow, files, frames, listing, segments, unfinished
 from .durations import duration_ns, duration_text
 from .errors import IrqtraceWarning, TraceFormatError
-from .gaps import gaps_of
+from .gaps import spans_of
 from .info import Mark, TraceInfo, TraceWarning, trace_info, trace_marks, trace_warnings
 from .meta import Meta, parse_meta
 from .schema import DELTAS, SAMPLES
 from .slicing import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from .joining import Part
@@ -178,6 +178,10 @@ class Trace:
 
         return trace_html(self)
 
+    def _spans(self) -> list[tuple[int, int]]:
+        """The samples that it is of, the first and the one after the last of each stretch without a gap."""
+        return spans_of(self._meta, self._backing.ends)
+
     def _runs(self) -> list[Trace]:
         """The same without its gaps: itself, or a trace for each part between two of them."""
         runs = self._backing.runs()
@@ -259,11 +263,23 @@ def open_trace(path: str | bytes | Path, *, newest: bool = False) -> Trace:
     return flat_trace(table, meta, name)
 
 
-def open_files(names: Sequence[str | Path]) -> list[Trace]:
-    """The traces of files named as the segments of one recording, of which those that are are one trace."""
-    paths = [os.fsdecode(name) for name in names]
-    found = segments.of_files(paths) if len(paths) > 1 else paths
-    return [_of_segments(one) if isinstance(one, segments.Series) else open_trace(one) for one in found]
+def open_found(found: segments.Series | str) -> Trace:
+    """The trace of segments that were found, or of a file."""
+    return _of_segments(found) if isinstance(found, segments.Series) else open_trace(found)
+
+
+def open_files(list_names: Callable[[], list[str]]) -> Trace:
+    """The trace of a recording's own files, listed again where some come and go.
+
+    Raises:
+        FileNotFoundError, TraceFormatError: if none of them can be read.
+    """
+    recordings, problems = segments.of_files(list_names)
+    if not recordings:
+        raise problems[0]
+    for problem in problems:
+        warnings.warn(f"{problem}: left out, and the others are opened", IrqtraceWarning, stacklevel=3)
+    return open_found(recordings[0][0])
 
 
 def _of_segments(series: segments.Series) -> Trace:
@@ -476,19 +492,24 @@ class _Flat:
         return self.table, self.meta
 
     def runs(self) -> list[_Backing]:
-        gaps = gaps_of(self.meta)
-        if not gaps:
+        spans = spans_of(self.meta, self.ends)
+        # What lies in a gap as a whole has nothing in it, and is one.
+        if len(spans) < 2:  # noqa: PLR2004
             return [self]
-        first, last = self.ends()
-        begin, end = self.meta["span"] or (first, last + 1)
-        edges = [begin, *(edge for gap in gaps for edge in gap), end]
-        bounds = [(max(low, begin), min(high, end)) for low, high in zip(edges[::2], edges[1::2], strict=True)]
         with files.reading(self.path):
-            return [self.part(*cut(self.table, self.meta, low, high)) for low, high in bounds if low < high]
+            return [self.part(*cut(self.table, self.meta, low, after)) for low, after in spans]
 
 
 @dataclass(frozen=True)
-class _Unfinished(_Flat):
+class _Passing(_Flat):
+    """A part of files that may be removed, which it keeps open."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _of_table, (self.arrow(), self.meta)
+
+
+@dataclass(frozen=True)
+class _Unfinished(_Passing):
     """A recording up to the flush that was its last when it was opened."""
 
     recording: _core.Unfinished = field(kw_only=True)
@@ -497,10 +518,6 @@ class _Unfinished(_Flat):
 
     def check(self, *, everything: bool) -> None:
         self.recording.check(None if everything else files.AT_ONCE_BYTES)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        # What it is read from goes on.
-        return _of_table, (self.arrow(), self.meta)
 
 
 @dataclass(frozen=True)
@@ -517,7 +534,7 @@ class _Segments(_Flat):
         self.series.check(everything=everything)
 
     def __reduce__(self) -> tuple[object, ...]:
-        if self.series.tail is not None:
+        if not self.series.lasts:
             # What it is read from goes on.
             return _of_table, (self.arrow(), self.meta)
         return partial(_Segments, series=self.series), (self.unchecked, self.meta, self.path, self.checked)
@@ -529,6 +546,8 @@ class _Segments(_Flat):
     def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
         if self.series.tail is not None:
             return _Unfinished(flat, meta, self.path, checked=True, recording=self.series.tail)
+        if not self.series.lasts:
+            return _Passing(flat, meta, self.path, checked=True)
         return _Flat(flat, meta, self.path, checked=True)
 
     def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:

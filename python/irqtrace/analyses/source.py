@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 import polars as pl
 
-from irqtrace import listing
+from irqtrace import listing, segments
 from irqtrace.errors import IrqtraceError, IrqtraceWarning
-from irqtrace.trace import Trace, open_files, open_trace
+from irqtrace.trace import Trace, open_found, open_trace
 
 from .bare import bare_traces
 
@@ -49,7 +49,7 @@ def traces_of(source: Source) -> Iterator[Trace]:
         if paths == [os.fspath(source)]:
             yield open_trace(paths[0])
         else:
-            yield from _readable(paths)
+            yield from _readable(lambda: files_of(source))
     elif isinstance(source, pl.DataFrame | pl.LazyFrame):
         yield from bare_traces(source.lazy())
     elif isinstance(source, ArrowStream):
@@ -77,39 +77,59 @@ def files_of(source: str | os.PathLike[str]) -> list[str]:
 
 
 def _of_several(sources: Iterable[Source]) -> Iterator[Trace]:
-    paths: list[str] = []
+    named: list[str | os.PathLike[str]] = []
     others = 0
     for source in sources:
         if isinstance(source, str | os.PathLike):
-            paths += files_of(source)
+            named.append(source)
             continue
         for trace in traces_of(source):
             others += 1
             yield trace
+    paths = [path for source in named for path in files_of(source)]
     if len(paths) == 1 and not others:
         yield open_trace(paths[0])
     else:
-        yield from _readable(paths, others)
+        yield from _readable(lambda: [path for source in named for path in files_of(source)], others)
 
 
-def _readable(paths: list[str], others: int = 0) -> Iterator[Trace]:
-    opened, problem = 0, None
-    recordings: set[str] = set()
-    for names in listing.by_series(paths):
-        try:
-            traces = open_files(names)
-        except (IrqtraceError, OSError) as error:
-            problem = error
-            warnings.warn(f"{error}: left out, and the others are analysed", IrqtraceWarning, stacklevel=4)
-            continue
-        for trace in traces:
-            recording = trace._meta["recording"]  # noqa: SLF001 - whoever analyses a trace knows what it is made of
-            # What was cut out of a recording that is there anyway.
-            if recording in recordings and len(names) == 1:
+def _readable(list_paths: Callable[[], list[str]], others: int = 0) -> Iterator[Trace]:
+    """The traces of some files. Of one recording no sample is told twice, though it may be in several of them."""
+    recordings, problems = segments.of_files(list_paths)
+    for problem in problems:
+        _tell(problem)
+    opened = 0
+    for of_one in recordings:
+        known: list[tuple[int, int]] = []
+        for found in of_one:
+            try:
+                trace = open_found(found)
+                parts = [trace] if len(of_one) == 1 else _not_known(trace, known)
+            except (IrqtraceError, OSError) as problem:
+                problems.append(problem)
+                _tell(problem)
                 continue
-            if recording is not None and len(names) > 1:
-                recordings.add(recording)
             opened += 1
-            yield trace
-    if not opened and not others and problem is not None:
-        raise problem
+            yield from parts
+    if not opened and not others and problems:
+        raise problems[0]
+
+
+def _tell(problem: Exception) -> None:
+    warnings.warn(f"{problem}: left out, and the others are analysed", IrqtraceWarning, stacklevel=5)
+
+
+def _not_known(trace: Trace, known: list[tuple[int, int]]) -> list[Trace]:
+    """A trace without the samples that are known from others of its recording, to which its own are added."""
+    own = trace._spans()  # noqa: SLF001 - whoever analyses a trace knows what it is made of
+    new = own
+    for low, after in known:
+        pieces = (piece for first, end in new for piece in ((first, min(end, low)), (max(first, after), end)))
+        new = [(first, end) for first, end in pieces if first < end]
+    known += new
+    if new == own:
+        return [trace]
+    info = trace.info
+    return [
+        trace.slice(*(f"{info.t0_ns + sample * info.interval_ns - info.begin_ns}ns" for sample in span)) for span in new
+    ]

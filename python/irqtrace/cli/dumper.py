@@ -16,7 +16,7 @@ from irqtrace.trace import open_files
 if TYPE_CHECKING:
     import threading
 
-    from irqtrace import Trace, _core
+    from irqtrace import _core
 
 
 class Dumper:
@@ -52,16 +52,5 @@ class Dumper:
         with warnings.catch_warnings():
             # Whoever asked for it knows that the recording is under way.
             warnings.simplefilter("ignore", IrqtraceWarning)
-            trace = dump_opened(self._opened, path, last=self._last)
+            trace = dump_opened(lambda: open_files(self._core.files), path, last=self._last)
         return f"{path}: {time_text(trace.info.duration_ns)}, {bytes_text(path.stat().st_size)}"
-
-    def _opened(self) -> Trace:
-        names = self._core.files()
-        while True:
-            try:
-                return open_files(names)[0]
-            except FileNotFoundError:
-                if len(names) == 1 or Path(names[0]).exists():
-                    raise
-                # The oldest was dropped meanwhile: it is older than what is asked for.
-                names = names[1:]
