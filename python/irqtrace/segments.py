@@ -100,9 +100,13 @@ class Series:
             part.check(everything=False)
         part = _assembled(self.parts[low : high + 1], self.gaps[low:high], anew=follows_gap)[0]
         # Also the gaps that they lie in or lead to.
-        gaps = [warning for warning in self.whole.meta["warnings"] if warning["type"] == MISSING]
-        others = [warning for warning in part.meta["warnings"] if warning["type"] != MISSING]
-        return replace(part, meta={**part.meta, "warnings": others + gaps})
+        told = part.meta["warnings"]
+        gaps = [
+            warning
+            for warning in self.whole.meta["warnings"]
+            if warning["type"] == MISSING and warning["last_sample"] >= first and warning not in told
+        ]
+        return replace(part, meta={**part.meta, "warnings": told + gaps})
 
 
 def found(name: str, *, newest: bool = False) -> Series | str:

@@ -38,7 +38,7 @@ from . import (
 from .output import as_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["main"]
 
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.command = command
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _warnings_shown()
             warnings.simplefilter("always", IrqtraceWarning)
             status: int = options.run(options)
         sys.stdout.flush()
@@ -164,6 +164,13 @@ def _said(error: BaseException) -> str:
     return f"a mistake in irqtrace itself: {type(error).__name__}: {error}; IRQTRACE_DEBUG=1 shows where"
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-    if issubclass(category, IrqtraceWarning):
-        print(f"irqtrace: warning: {harmless(as_options(str(message)))}", file=sys.stderr)
+def _warnings_shown() -> Callable[..., None]:
+    """What shows warnings, each text once: a verb may read the same file for several reasons."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        if issubclass(category, IrqtraceWarning) and str(message) not in shown:
+            shown.add(str(message))
+            print(f"irqtrace: warning: {harmless(as_options(str(message)))}", file=sys.stderr)
+
+    return show
