@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 
 import irqtrace
 from counted import counted_trace
+from hotplug import Life, recorded
 from irqtrace.analyses import jitter
 from irqtrace.analyses.jitter import histogram
 from irqtrace.analyses.jitter.packing import Packing
@@ -373,3 +374,23 @@ def test_windows_of_a_cpu_that_had_nothing_in_one_of_two_recordings_are_windows_
     ]
     assert windows[0] == windows[1]
     assert windows[0][1][0] == 2 * 199
+
+
+def test_jitter_of_a_line_that_comes_again_and_again_is_the_same_each_time() -> None:
+    chance = random.Random(1)  # noqa: S311 - repeatable, not secret
+    grown = [chance.randrange(9) for _ in range(10_007)]
+    lives = [
+        Life("irq", str(irq), f"device {irq}", first=at, after=at + 190)
+        for irq in range(10, 16)
+        for at in range(0, 2000, 200)
+    ]
+    machine = recorded(
+        lives,
+        online=lambda _sample: range(4),
+        growth=lambda line, cpu, sample: grown[(line * 8191 + (cpu or 0) * 131 + sample * 17) % len(grown)],
+        reads={"irq": range(2000)},
+    )
+    trace = in_memory(machine.made)
+    first = irqtrace.jitter(trace)
+    for _ in range(12):
+        assert irqtrace.jitter(trace).equals(first)

@@ -21,6 +21,7 @@ from hotplug import Life, Recorded, changing_machine, recorded
 from irqtrace import Cost, IrqtraceWarning, TraceFormatError, _core, listing, open_trace, unfinished
 from irqtrace.analyses import imbalance, jitter, rates
 from irqtrace.analyses.state import merge
+from irqtrace.cli import main
 from killed import recorder, until
 from made import T0_NS, in_memory, small_trace
 from rotated import anew, rotated, save
@@ -706,3 +707,18 @@ def test_analyses_beside_a_recorder_that_drops_segments_lose_nothing(tmp_path: P
     finally:
         process.kill()
         process.communicate()
+
+
+def test_the_command_tells_what_is_left_out_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    segments = rotated(steady(), [8, 15])
+    paths = save(tmp_path, segments)
+    table = pq.read_table(paths[1])
+    irqtrace.files.write(table, table.schema.metadata[b"irqtrace"].decode(), paths[1], overwrite=True)
+    data = bytearray(paths[1].read_bytes())
+    data[200] ^= 1
+    paths[1].write_bytes(data)
+    small(tmp_path, name="other")
+    assert main(["storms", str(tmp_path), "--every", "4ms"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert "t-000002.parquet: damaged" in told[0]

@@ -223,7 +223,8 @@ def open_trace(path: str | bytes | Path, *, newest: bool = False) -> Trace:
     """Opens a trace file. Only its end is read; the rest when it is asked for.
 
     A recording that is still under way, or was cut off, is opened up to its last flush, with a warning; nothing is
-    changed. Such a trace stays what it was: opened again, there may be more of it.
+    changed. Such a trace stays what it was: opened again, there may be more of it. Its oldest segments
+    can still be read when the recorder removes them.
 
     The segments of one recording are opened as one trace. Where one of them is missing or damaged, a warning of type
     ``missing_segments`` tells of which time nothing is known, and both sides of it are read at once.

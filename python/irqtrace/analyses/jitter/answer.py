@@ -122,6 +122,8 @@ def _ladder(tables: Tables, cells: pl.DataFrame) -> pl.DataFrame:
         cells.join(tables["windows"], on="line")
         .join(tables["ladder"], on=["cell", "level"], how="left")
         .with_columns(pl.col("differences", "count_n", "count_m2").fill_null(0))
+        # Sums of fractions depend on the order of what is added up.
+        .sort("cell", "level")
     )
     values = CODED["ladder"].values | CODED["windows"].values
     pooled = _pooled(of_cell, Table({}, values, ("count",)), {**_ROW, "step_ns": _WHOLE, "level": _WHOLE})
