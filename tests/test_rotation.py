@@ -16,7 +16,7 @@ import irqtrace
 from irqtrace import _core, open_trace
 from irqtrace.cli import main
 from irqtrace.rotation import Rotation
-from killed import kill_and_open, recorder, until
+from killed import cut_off, kill_and_open, recorder, until
 from test_trace import assert_same_trace, conserved
 
 if TYPE_CHECKING:
@@ -120,9 +120,13 @@ def test_a_recorder_in_segments_that_is_killed_loses_a_flush_and_a_block_at_most
 def test_a_recording_in_segments_that_was_cut_off_is_repaired_and_verified_by_its_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "t.parquet"
-    kill_and_open(path, random.Random(4), 50, "--rotate", "100ms")  # noqa: S311 - only the moment is chosen
-    unfinished = next(iter(tmp_path.glob("*.partial"))).with_suffix("")
+    chance, path = random.Random(4), tmp_path / "t.parquet"  # noqa: S311 - only moments are chosen
+    while not cut_off(tmp_path):
+        # Not just between two segments.
+        for file in tmp_path.iterdir():
+            file.unlink()
+        kill_and_open(path, chance, 50, "--rotate", "100ms")
+    [unfinished] = cut_off(tmp_path)
     assert irqtrace.verify(path)
     with pytest.warns(irqtrace.IrqtraceWarning, match="cut off"):
         before = open_trace(path).frame()
