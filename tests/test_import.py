@@ -27,7 +27,7 @@ from test_trace import conserved
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CORPUS = Path("/work/shared/corpus")
+CORPUS = Path(os.environ.get("IRQTRACE_CORPUS", Path(__file__).parents[2] / "shared" / "corpus"))
 UNEVEN = (0, 60, 187)
 """Seconds after noon."""
 

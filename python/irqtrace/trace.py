@@ -5,28 +5,29 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import polars as pl
-import pyarrow as pa
 
-from . import _core, arrow, files, frames, listing, segments, unfinished
+from . import files, frames, listing, segments, unfinished
+from .backing import Flat, Memory, Segments, Unfinished
 from .durations import duration_ns, duration_text
 from .errors import IrqtraceWarning, TraceFormatError
 from .gaps import spans_of
 from .info import Mark, TraceInfo, TraceWarning, trace_info, trace_marks, trace_warnings
 from .meta import Meta, parse_meta
-from .schema import DELTAS, SAMPLES
 from .slicing import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .joining import Part
+    import pyarrow as pa
+
+    from . import _core
+    from .backing import Backing
 
 __all__ = ["Instant", "Trace", "open_trace"]
 
@@ -45,7 +46,7 @@ class Trace:
     >>> trace.deltas.group_by("line").agg(pl.col("delta").sum())  # doctest: +SKIP
     """
 
-    def __init__(self, backing: _Backing) -> None:
+    def __init__(self, backing: Backing) -> None:
         """Not for use from outside: a trace comes from a recording or a file."""
         self._backing = backing
 
@@ -164,7 +165,7 @@ class Trace:
         """The frame `deltas`, without a copy where the trace is in memory."""
         return self._backing.deltas_stream(self).__arrow_c_stream__(requested_schema)
 
-    def __reduce__(self) -> tuple[type[Trace], tuple[_Backing]]:
+    def __reduce__(self) -> tuple[type[Trace], tuple[Backing]]:
         # Frames that were made are made again. A trace in a file is pickled as the path of the file.
         return Trace, (self._backing,)
 
@@ -285,7 +286,7 @@ def open_files(list_names: Callable[[], list[str]]) -> Trace:
 
 def _of_segments(series: segments.Series) -> Trace:
     """The trace of a recording in segments, and what its files tell."""
-    trace = Trace(_Segments(series.whole.table, series.whole.meta, series.name, series=series))
+    trace = Trace(Segments(series.whole.table, series.whole.meta, series.name, series=series))
     for note in series.notes:
         warnings.warn(note, IrqtraceWarning, stacklevel=3)
     if series.tail is not None:
@@ -312,266 +313,19 @@ def _unfinished(name: str, problem: FileNotFoundError | TraceFormatError) -> Tra
             return None
         raise problem
     meta = parse_meta(recording.meta, name)
-    trace = Trace(_Unfinished(unfinished.scan(recording, name), meta, name, recording=recording))
+    trace = Trace(Unfinished(unfinished.scan(recording, name), meta, name, recording=recording))
     unfinished.tell(name, recording, trace.info)
     return trace
 
 
 def memory_trace(core: _core.Trace) -> Trace:
     """The trace that a core holds in memory."""
-    return Trace(_Memory(core))
+    return Trace(Memory(core))
 
 
 def flat_trace(table: pl.LazyFrame, meta: Meta, path: str | None = None) -> Trace:
     """The trace of a flat table and its description, and the file that the table is read from."""
-    return Trace(_Flat(table, meta, path))
-
-
-class _ArrowStream(Protocol):
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-
-
-class _Backing(Protocol):
-    """Where a trace's data is."""
-
-    @property
-    def meta(self) -> Meta: ...
-    @property
-    def path(self) -> str | None: ...
-    @property
-    def paths(self) -> tuple[str, ...]: ...
-    def ends(self) -> tuple[int, int]: ...
-    def deltas(self) -> pl.DataFrame: ...
-    def deltas_stream(self, trace: Trace) -> _ArrowStream: ...
-    def samples(self) -> pl.DataFrame: ...
-    def flat(self) -> pl.LazyFrame: ...
-    def whole(self) -> pl.LazyFrame: ...
-    def arrow(self) -> pa.Table: ...
-    def arrow_stream(self) -> _ArrowStream: ...
-    def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing: ...
-    def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:
-        """A table and its description in which these samples are whole."""
-        ...
-
-    def runs(self) -> list[_Backing]:
-        """Itself, in parts that have no gap in them."""
-        ...
-
-
-class _Memory:
-    """In the core's own buffers, which its frames share."""
-
-    path = None
-    paths = ()
-
-    def __init__(self, core: _core.Trace) -> None:
-        self._core = core
-
-    def __reduce__(self) -> tuple[Callable[[pa.Table, Meta], _Flat], tuple[pa.Table, Meta]]:
-        # The core's buffers are not to be copied: elsewhere the trace is its flat table.
-        return _of_table, (self.arrow(), self.meta)
-
-    @cached_property
-    def meta(self) -> Meta:
-        return parse_meta(self._core.meta, "the trace in memory")
-
-    def ends(self) -> tuple[int, int]:
-        samples = self.samples()["sample"]
-        return _ends(samples.head(1), samples.tail(1))
-
-    def deltas(self) -> pl.DataFrame:
-        return pl.DataFrame(self._core).cast(pl.Schema(DELTAS))
-
-    def deltas_stream(self, trace: Trace) -> _ArrowStream:  # noqa: ARG002 - the core's own needs no frame
-        return self._core
-
-    def samples(self) -> pl.DataFrame:
-        return pl.DataFrame(self._core.samples()).cast(pl.Schema(SAMPLES))
-
-    def flat(self) -> pl.LazyFrame:
-        return frames.flat_types(pl.DataFrame(self._core.flat()).lazy())
-
-    def whole(self) -> pl.LazyFrame:
-        return self.flat()
-
-    def arrow(self) -> pa.Table:
-        return pa.table(self._core.flat())
-
-    def arrow_stream(self) -> _ArrowStream:
-        return self._core.flat()
-
-    def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
-        return _Flat(flat, meta, None)
-
-    def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:  # noqa: ARG002 - all is there
-        return self.flat(), self.meta
-
-    def runs(self) -> list[_Backing]:
-        return [self]
-
-
-@dataclass(frozen=True)
-class _Flat:
-    """A flat table that is read when it is asked for: a file, or a part of one."""
-
-    unchecked: pl.LazyFrame
-    meta: Meta
-    path: str | None
-    checked: bool = False
-    """Whether its rows are known to be what was written, or there is nothing to know it by."""
-    file: str | None = None
-    """The path from the root, whatever the working folder has become."""
-
-    def __post_init__(self) -> None:
-        if self.path is not None and self.file is None:
-            object.__setattr__(self, "file", os.path.abspath(self.path))  # noqa: PTH100 - names of any kind
-
-    def check(self, *, everything: bool) -> None:
-        """Sees to it that no damage is taken for numbers, see `files.check`."""
-        if self.file is not None:
-            files.check(self.file, everything=everything)
-
-    @cached_property
-    def table(self) -> pl.LazyFrame:
-        """The rows, of which some may be asked for."""
-        if not self.checked:
-            self.check(everything=False)
-        return self.unchecked
-
-    @cached_property
-    def whole_table(self) -> pl.LazyFrame:
-        """The rows, all of which are asked for."""
-        if not self.checked:
-            self.check(everything=True)
-        return self.unchecked
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return () if self.path is None else (self.path,)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        if self.path is not None:
-            return _Flat, (self.unchecked, self.meta, self.path, self.checked, self.file)
-        # The plan of a part in memory holds all of the whole.
-        return _of_table, (self.arrow(), self.meta)
-
-    def ends(self) -> tuple[int, int]:
-        sample = self.table.select("sample")
-        with files.reading(self.path):
-            # Each by itself: together they would read the whole column.
-            first, last = sample.head(1).collect(), sample.tail(1).collect()
-        return _ends(first["sample"], last["sample"])
-
-    def deltas(self) -> pl.DataFrame:
-        with files.reading(self.path):
-            return frames.deltas(self.whole_table, self.meta).collect()
-
-    def deltas_stream(self, trace: Trace) -> _ArrowStream:
-        return trace.deltas
-
-    def samples(self) -> pl.DataFrame:
-        return files.collect(frames.samples(self.table, self.meta), self.path)
-
-    def flat(self) -> pl.LazyFrame:
-        return self.table
-
-    def whole(self) -> pl.LazyFrame:
-        return self.whole_table
-
-    def arrow(self) -> pa.Table:
-        with files.reading(self.path):
-            return arrow.flat_table(self.whole_table)
-
-    def arrow_stream(self) -> _ArrowStream:
-        reader: _ArrowStream = arrow.flat_reader(self.whole_table)
-        return reader
-
-    def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
-        return replace(self, unchecked=flat, meta=meta, checked=True)
-
-    def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:  # noqa: ARG002 - a file is one
-        return self.table, self.meta
-
-    def runs(self) -> list[_Backing]:
-        spans = spans_of(self.meta, self.ends)
-        # What lies in a gap as a whole has nothing in it, and is one.
-        if len(spans) < 2:  # noqa: PLR2004
-            return [self]
-        with files.reading(self.path):
-            return [self.part(*cut(self.table, self.meta, low, after)) for low, after in spans]
-
-
-@dataclass(frozen=True)
-class _Passing(_Flat):
-    """A part of files that may be removed, which it keeps open."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _of_table, (self.arrow(), self.meta)
-
-
-@dataclass(frozen=True)
-class _Unfinished(_Passing):
-    """A recording up to the flush that was its last when it was opened."""
-
-    recording: _core.Unfinished = field(kw_only=True)
-
-    paths = ()
-
-    def check(self, *, everything: bool) -> None:
-        self.recording.check(None if everything else files.AT_ONCE_BYTES)
-
-
-@dataclass(frozen=True)
-class _Segments(_Flat):
-    """The segments of a recording: what is asked of a part, or of the ends, is read from those that it lies in."""
-
-    series: segments.Series = field(kw_only=True)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return self.series.paths
-
-    def check(self, *, everything: bool) -> None:
-        self.series.check(everything=everything)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        if not self.series.lasts:
-            # What it is read from goes on.
-            return _of_table, (self.arrow(), self.meta)
-        return partial(_Segments, series=self.series), (self.unchecked, self.meta, self.path, self.checked)
-
-    def ends(self) -> tuple[int, int]:
-        first = next((first for first, last in map(_ends_of, self.series.parts) if last >= first), 0)
-        return first, next((last for first, last in map(_ends_of, reversed(self.series.parts)) if last >= first), -1)
-
-    def part(self, flat: pl.LazyFrame, meta: Meta) -> _Backing:
-        if self.series.tail is not None:
-            return _Unfinished(flat, meta, self.path, checked=True, recording=self.series.tail)
-        if not self.series.lasts:
-            return _Passing(flat, meta, self.path, checked=True)
-        return _Flat(flat, meta, self.path, checked=True)
-
-    def around(self, first: int, after: int) -> tuple[pl.LazyFrame, Meta]:
-        around = self.series.around(first, after)
-        return around.table, around.meta
-
-    def runs(self) -> list[_Backing]:
-        self.check(everything=False)
-        return [self.part(run.table, run.meta) for run in self.series.runs]
-
-
-def _ends_of(part: Part) -> tuple[int, int]:
-    part.check(everything=False)
-    return _Flat(part.table, part.meta, part.path, checked=True).ends()
-
-
-def _of_table(table: pa.Table, meta: Meta) -> _Flat:
-    return _Flat(frames.flat_types(pl.DataFrame(table).lazy()), meta, None)
-
-
-def _ends(first: pl.Series, last: pl.Series) -> tuple[int, int]:
-    """The first and last sample of a trace; of one without a read, such that it has no length."""
-    return (first.item(), last.item()) if len(first) else (0, -1)
+    return Trace(Flat(table, meta, path))
 
 
 def _instant_ns(value: Instant, info: TraceInfo, what: str) -> int:

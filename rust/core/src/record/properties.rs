@@ -27,7 +27,7 @@ pub(super) fn properties(row_group_rows: Option<usize>) -> Result<WriterProperti
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_data_page_row_count_limit(PAGE_ROWS)
-        // The places of pages would stay in memory until the footer is written: 15 kB for each row group.
+        // The places of pages would be in memory until the footer is written, and 10 kB for each row group in the file.
         .set_offset_index_disabled(true)
         .set_max_row_group_row_count(row_group_rows)
         .set_max_row_group_bytes(row_group_rows.map(|_| ROW_GROUP_BYTES))
