@@ -12,6 +12,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use serde::{Deserialize, Serialize};
 
 use super::place::PlacedFile;
+use super::row_groups::io_error;
 use crate::{IrqtraceError, TraceFormatError};
 
 /// So many bytes have a checksum of their own.
@@ -81,13 +82,11 @@ impl Sums {
 pub(super) struct CheckedFile {
     file: File,
     sums: Sums,
-    /// The end of the file, which the checksums are to stand before.
-    end: Option<Vec<u8>>,
 }
 
 impl CheckedFile {
     pub(super) fn new(file: File) -> Self {
-        Self { file, sums: Sums::default(), end: None }
+        Self { file, sums: Sums::default() }
     }
 
     pub(super) const fn file(&self) -> &File {
@@ -98,17 +97,8 @@ impl CheckedFile {
         &self.sums
     }
 
-    /// What is written from now on waits for [`CheckedFile::complete`].
-    pub(super) fn begin_end(&mut self) {
-        self.end.get_or_insert_default();
-    }
-
-    /// Writes the end of a Parquet file, with the checksums before its footer.
-    pub(super) fn complete(&mut self) -> io::Result<()> {
-        let end = self.end.take().unwrap_or_default();
-        let footer = footer_bytes(&end).and_then(|bytes| end.len().checked_sub(bytes));
-        let (before, footer) = end.split_at(footer.ok_or(io::ErrorKind::InvalidData)?);
-        self.write_all(before)?;
+    /// Writes the checksums, and the footer behind them.
+    pub(super) fn complete(&mut self, footer: &[u8]) -> io::Result<()> {
         let mut checks: Vec<u8> = self.sums.blocks().flat_map(u32::to_le_bytes).collect();
         checks.extend(self.sums.file_bytes().to_le_bytes());
         checks.extend(crc32fast::hash(footer).to_le_bytes());
@@ -121,9 +111,6 @@ impl CheckedFile {
 
 impl Write for CheckedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(end) = &mut self.end {
-            return end.write(bytes);
-        }
         let written = self.file.write(bytes)?;
         self.sums.add(&bytes[..written]);
         Ok(written)
@@ -245,7 +232,7 @@ fn part(file: &PlacedFile, at: u64, length: u64) -> io::Result<Option<bytes::Byt
     let Ok(length) = usize::try_from(length) else { return Ok(None) };
     match file.get_bytes(at, length) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) => match super::io_error(error) {
+        Err(error) => match io_error(error) {
             error if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             error => Err(error),
         },
@@ -258,21 +245,19 @@ mod tests {
 
     use super::*;
 
-    /// The end of a Parquet file, whatever it says.
-    fn end(index: &[u8], footer: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(footer.len()).unwrap();
-        [index, footer, &length.to_le_bytes(), b"PAR1"].concat()
+    /// The footer of a Parquet file, whatever it says.
+    fn footer(says: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(says.len()).unwrap();
+        [says, &length.to_le_bytes(), b"PAR1"].concat()
     }
 
-    fn written(pieces: &[Vec<u8>], end: &[u8]) -> PlacedFile {
+    fn written(pieces: &[Vec<u8>], footer: &[u8]) -> PlacedFile {
         let file = tempfile::tempfile().unwrap();
         let mut checked = CheckedFile::new(file.try_clone().unwrap());
         for piece in pieces {
             checked.write_all(piece).unwrap();
         }
-        checked.begin_end();
-        checked.write_all(end).unwrap();
-        checked.complete().unwrap();
+        checked.complete(footer).unwrap();
         PlacedFile::new(file)
     }
 
@@ -283,13 +268,12 @@ mod tests {
         #[test]
         fn the_sums_are_those_of_the_blocks_however_they_were_written(
             lengths in prop::collection::vec(0_usize..700_000, 0..8),
-            index in 0_usize..100,
-            footer in 0_usize..100,
+            says in 0_usize..100,
         ) {
             let piece = |length: usize| (0..length).map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
             let pieces: Vec<Vec<u8>> = lengths.into_iter().map(piece).collect();
-            let file = written(&pieces, &end(&vec![1; index], &vec![2; footer]));
-            let before = [pieces.concat(), vec![1; index]].concat();
+            let file = written(&pieces, &footer(&vec![2; says]));
+            let before = pieces.concat();
             let found = sums(&file).unwrap().unwrap().unwrap();
             prop_assert_eq!(found.file_bytes(), before.len() as u64);
             let slow: Vec<u32> = before.chunks(1 << 20).map(crc32fast::hash).collect();
@@ -300,14 +284,14 @@ mod tests {
 
     #[test]
     fn a_wrong_bit_in_the_checksums_or_the_footer_is_found() {
-        let file = written(&[vec![3; 2_000_000]], &end(b"index", b"footer"));
+        let file = written(&[vec![3; 2_000_000]], &footer(b"footer"));
         let whole = part(&file, 0, file.len()).unwrap().unwrap();
-        for at in 2_000_005..whole.len() {
+        for at in 2_000_000..whole.len() {
             for bit in 0..8 {
-                let mut damaged = whole[2_000_005..].to_vec();
-                damaged[at - 2_000_005] ^= 1 << bit;
+                let mut damaged = whole[2_000_000..].to_vec();
+                damaged[at - 2_000_000] ^= 1 << bit;
                 let mut copy = tempfile::tempfile().unwrap();
-                copy.set_len(2_000_005).unwrap();
+                copy.set_len(2_000_000).unwrap();
                 io::Seek::seek(&mut copy, io::SeekFrom::End(0)).unwrap();
                 copy.write_all(&damaged).unwrap();
                 // One without its magic looks like a file that never had any, which its footer then contradicts.
@@ -319,7 +303,7 @@ mod tests {
     #[test]
     fn a_file_of_another_tool_has_none() {
         let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&end(&[0; 100], b"footer")).unwrap();
+        file.write_all(&[vec![0; 100], footer(b"footer")].concat()).unwrap();
         assert!(matches!(sums(&PlacedFile::new(file)).unwrap(), Ok(None)));
     }
 }

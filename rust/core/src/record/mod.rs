@@ -6,6 +6,7 @@ mod packed;
 mod place;
 mod properties;
 mod recorder;
+mod row_groups;
 mod series;
 mod target;
 mod trailer;
@@ -18,21 +19,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
-use parquet::arrow::ArrowWriter;
-use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use tempfile::TempPath;
 
 use crate::block::Block;
 use crate::ledger::{Ledger, Remark};
-use crate::trace::{Chunk, ChunkBuilder, Flattener, conform, schema};
+use crate::trace::{Chunk, ChunkBuilder, Flattener, conform};
 use crate::{IrqtraceError, META_KEY, Meta, TraceFormatError};
-use checks::CheckedFile;
 pub use checks::Checks;
-use properties::{ROW_GROUP_BYTES, ROW_GROUP_ROWS, properties};
 pub use recorder::{Recorder, Rotation};
+use row_groups::RowGroups;
 use target::{Target, sync_folder};
-use under_way::{BEGIN_BYTES, UnderWay};
+use under_way::{BEGIN_BYTES, MAGIC, UnderWay};
 pub use unfinished::{Unfinished, repair};
 
 /// Writes the flat table to a Parquet file that has its name only once it is complete.
@@ -41,7 +39,7 @@ pub use unfinished::{Unfinished, repair};
 /// folder, which is removed when the writer is dropped.
 pub struct TraceWriter {
     // The file itself and not a `NamedTempFile`, which hides the number of the system's error in one of its own.
-    writer: ArrowWriter<CheckedFile>,
+    row_groups: RowGroups,
     target: Target,
     until_then: UntilThen,
 }
@@ -66,9 +64,6 @@ enum UntilThen {
     UnderWay(UnderWay),
 }
 
-/// A row group of a recording under way ends with a chunk: with one more it could have too many rows.
-const FULL_ROWS: usize = ROW_GROUP_ROWS - ChunkBuilder::ROWS;
-
 impl TraceWriter {
     /// Begins the file that will be `path`. One that it replaces is replaced behind links, and hands on its rights.
     ///
@@ -78,8 +73,9 @@ impl TraceWriter {
     /// a file, or its folder cannot be written.
     pub fn create(path: &Path, overwrite: bool) -> Result<Self, IrqtraceError> {
         let target = Target::new(path, overwrite)?;
-        let (file, temporary) = target.temporary().map_err(|error| target.fail(error))?;
-        Self::new(file, target, UntilThen::Temporary(temporary), Some(ROW_GROUP_ROWS))
+        let begun = target.temporary().and_then(|(file, temporary)| Ok((RowGroups::begin(file, MAGIC)?, temporary)));
+        let (row_groups, temporary) = begun.map_err(|error| target.fail(error))?;
+        Ok(Self { row_groups, target, until_then: UntilThen::Temporary(temporary) })
     }
 
     /// The same for a recording: whatever happens, what was flushed until then can be opened.
@@ -97,26 +93,15 @@ impl TraceWriter {
     }
 
     fn part(target: Target, recording: Option<u64>, segment: Option<u32>) -> Result<Self, IrqtraceError> {
-        let under_way = UnderWay::create(&target, recording, segment);
-        let (under_way, file) = under_way.map_err(|error| target.fail(error))?;
-        let tag = under_way.tag();
-        let mut this = Self::new(file, target, UntilThen::UnderWay(under_way), None)?;
-        let begun = this.writer.write_all(&tag).and_then(|()| this.writer.sync());
-        // On the disk before its journal, which is of no use without it: after a crash the one would be there alone.
-        begun.and_then(|()| this.writer.inner().file().sync_all()).map_err(|error| this.target.fail(error))?;
-        Ok(this)
-    }
-
-    fn new(
-        file: File,
-        target: Target,
-        until_then: UntilThen,
-        row_group_rows: Option<usize>,
-    ) -> Result<Self, IrqtraceError> {
-        let writer = properties(row_group_rows)
-            .and_then(|properties| ArrowWriter::try_new(CheckedFile::new(file), schema::flat(), Some(properties)))
-            .map_err(|error| target.fail(io_error(error)))?;
-        Ok(Self { writer, target, until_then })
+        let begun = UnderWay::create(&target, recording, segment).and_then(|(under_way, file)| {
+            let mut row_groups = RowGroups::begin(file, &under_way.begin())?;
+            row_groups.flush()?;
+            // On the disk before its journal, which is of no use without it: after a crash the one would be there alone.
+            row_groups.file().file().sync_all()?;
+            Ok((row_groups, under_way))
+        });
+        let (row_groups, under_way) = begun.map_err(|error| target.fail(error))?;
+        Ok(Self { row_groups, target, until_then: UntilThen::UnderWay(under_way) })
     }
 
     /// Adds rows of the flat table. The columns may come from elsewhere, see [`conform`].
@@ -127,7 +112,21 @@ impl TraceWriter {
     pub fn write_flat(&mut self, batch: &RecordBatch) -> Result<(), IrqtraceError> {
         let batch = conform(batch)
             .map_err(|message| TraceFormatError { path: self.target.given.display().to_string(), message })?;
-        self.writer.write(&batch).map_err(|error| self.target.fail(io_error(error)))
+        self.write(&batch).map_err(|error| self.target.fail(error))
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
+        if matches!(self.until_then, UntilThen::UnderWay(_)) {
+            // Who records ends its row groups, see [`TraceWriter::end_full_row_group`].
+            return self.row_groups.write(batch);
+        }
+        for begin in (0..batch.num_rows()).step_by(ChunkBuilder::ROWS) {
+            if self.row_groups.is_full() {
+                self.row_groups.end()?;
+            }
+            self.row_groups.write(&batch.slice(begin, ChunkBuilder::ROWS.min(batch.num_rows() - begin)))?;
+        }
+        Ok(())
     }
 
     /// Adds the rows of a chunk.
@@ -147,7 +146,7 @@ impl TraceWriter {
     pub(crate) fn note_block(&mut self, block: &Block, before: &Ledger) -> Result<(), IrqtraceError> {
         let UntilThen::UnderWay(under_way) = &mut self.until_then else { return Ok(()) };
         let begun = under_way.journal.is_begun();
-        let sums = self.writer.inner().sums();
+        let sums = self.row_groups.file().sums();
         let noted = if begun { Ok(()) } else { under_way.begin_journal(&self.target, before, BEGIN_BYTES, sums) };
         noted.and_then(|()| under_way.journal.block(block)).map_err(|error| self.target.fail(error))
     }
@@ -174,15 +173,14 @@ impl TraceWriter {
     /// others. How many bytes it takes in the footer, if it ended.
     pub(crate) fn end_full_row_group(&mut self, ledger: &Ledger) -> Result<Option<usize>, IrqtraceError> {
         let UntilThen::UnderWay(under_way) = &mut self.until_then else { return Ok(None) };
-        if self.writer.in_progress_rows() < FULL_ROWS && self.writer.in_progress_size() < ROW_GROUP_BYTES {
+        if !self.row_groups.is_full() {
             return Ok(None);
         }
-        let writer = &mut self.writer;
-        let ended = end_row_group(writer).map_err(io_error).and_then(|trailer_bytes| {
-            let file_bytes = writer.bytes_written() as u64;
-            let file = writer.inner();
+        let row_groups = &mut self.row_groups;
+        let ended = row_groups.end().and_then(|trailer_bytes| {
+            let file = row_groups.file();
             file.file().sync_data()?;
-            under_way.begin_journal(&self.target, ledger, file_bytes, file.sums())?;
+            under_way.begin_journal(&self.target, ledger, row_groups.bytes_written(), file.sums())?;
             // What a row group took is large, and nobody else wants it for a minute.
             #[cfg(all(target_os = "linux", feature = "live"))]
             crate::os::give_free_memory_back();
@@ -198,13 +196,13 @@ impl TraceWriter {
             UntilThen::Temporary(_) => 0,
             UntilThen::UnderWay(under_way) => under_way.journal.bytes(),
         };
-        self.writer.bytes_written() as u64 + journal
+        self.row_groups.bytes_written() + journal
     }
 
     /// Bytes that wait in memory for their row group to be complete.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.writer.memory_size()
+        self.row_groups.memory_bytes()
     }
 
     /// Completes the file with the JSON object of `docs/format.md`, brings it to the disk and gives it its name.
@@ -223,8 +221,7 @@ impl TraceWriter {
         if let Some(name) = name {
             self.target = name;
         }
-        self.writer.append_key_value_metadata(KeyValue::new(META_KEY.to_owned(), meta_json.to_owned()));
-        self.complete().map_err(|error| self.target.fail(error))?;
+        self.complete(meta_json).map_err(|error| self.target.fail(error))?;
         let Self { until_then, target, .. } = self;
         match until_then {
             UntilThen::Temporary(temporary) => target.name_temporary(temporary),
@@ -243,15 +240,9 @@ impl TraceWriter {
 
     /// Writes the end of the file, and brings all of it to the disk: else a crash soon after could leave the name with
     /// nothing behind it.
-    fn complete(&mut self) -> io::Result<()> {
-        self.writer.flush().map_err(io_error)?;
-        self.writer.sync()?;
-        self.writer.inner_mut().begin_end();
-        self.writer.finish().map_err(io_error)?;
-        self.writer.sync()?;
-        let file = self.writer.inner_mut();
-        file.complete()?;
-        file.file().sync_all()
+    fn complete(&mut self, meta_json: &str) -> io::Result<()> {
+        self.row_groups.finish(KeyValue::new(META_KEY.to_owned(), meta_json.to_owned()))?;
+        self.row_groups.file().file().sync_all()
     }
 
     /// Gives the file up: nothing of it remains.
@@ -285,20 +276,11 @@ impl TraceWriter {
     }
 }
 
-/// Ends the row group under way, with its trailer; how long that is.
-fn end_row_group(writer: &mut ArrowWriter<CheckedFile>) -> Result<usize, ParquetError> {
-    writer.flush()?;
-    let trailer = writer.flushed_row_groups().last().map_or(Ok(Vec::new()), trailer::trailer)?;
-    writer.write_all(&trailer)?;
-    writer.sync()?;
-    Ok(trailer.len())
-}
-
 /// Writes a whole flat table, of whatever data frame library, as a trace file.
 ///
 /// # Errors
 ///
-/// The table has not the columns of [`schema::flat`], the metadata is not of `docs/format.md`, or the file cannot be
+/// The table has not the columns of [`flat`](crate::trace::schema::flat), the metadata is not of `docs/format.md`, or the file cannot be
 /// written.
 pub fn write_flat(
     table: impl RecordBatchReader,
@@ -314,15 +296,4 @@ pub fn write_flat(
         writer.write_flat(&batch)?;
     }
     writer.finish(meta_json)
-}
-
-/// What the system said, where it was the system that said it.
-fn io_error(error: ParquetError) -> io::Error {
-    match error {
-        ParquetError::External(source) => match source.downcast::<io::Error>() {
-            Ok(source) => *source,
-            Err(source) => io::Error::other(source),
-        },
-        error => io::Error::other(error),
-    }
 }

@@ -21,16 +21,15 @@ pub(super) const ZSTD_LEVEL: i32 = 6;
 /// A file that says so and has none is damaged.
 const CREATED_BY: &str = concat!("irqtrace ", env!("CARGO_PKG_VERSION"), " with checksums");
 
-/// `row_group_rows` is none where the writer's owner ends row groups.
-pub(super) fn properties(row_group_rows: Option<usize>) -> Result<WriterProperties, ParquetError> {
+/// Of all but row groups, which whoever writes ends.
+pub(super) fn properties() -> Result<WriterProperties, ParquetError> {
     let mut properties = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_data_page_row_count_limit(PAGE_ROWS)
         // The places of pages would be in memory until the footer is written, and 10 kB for each row group in the file.
         .set_offset_index_disabled(true)
-        .set_max_row_group_row_count(row_group_rows)
-        .set_max_row_group_bytes(row_group_rows.map(|_| ROW_GROUP_BYTES))
+        .set_max_row_group_row_count(None)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for (column, encoding) in [
         ("sample", Encoding::DELTA_BINARY_PACKED),

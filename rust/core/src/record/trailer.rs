@@ -6,7 +6,8 @@
 use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{
-    FileMetaData, FooterTail, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData,
+    FileMetaData, FooterTail, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetMetaDataWriter,
+    RowGroupMetaData,
 };
 use parquet::file::reader::ChunkReader;
 use parquet::schema::types::SchemaDescPtr;
@@ -28,7 +29,7 @@ pub(super) fn trailer(row_group: &RowGroupMetaData) -> Result<Vec<u8>> {
 pub(super) fn read(file: &impl ChunkReader, mut end: u64, schema: &SchemaDescPtr) -> Result<ParquetMetaData> {
     let mut row_groups = Vec::new();
     while end > BEGIN_BYTES {
-        let row_group = row_group_before(file, end)?;
+        let (row_group, _) = row_group_before(file, end)?;
         let begin = begin(&row_group).filter(|begin| (BEGIN_BYTES..end).contains(begin));
         end = begin.ok_or_else(|| wrong("a row group's trailer contradicts its place"))?;
         row_groups.push(row_group);
@@ -37,15 +38,31 @@ pub(super) fn read(file: &impl ChunkReader, mut end: u64, schema: &SchemaDescPtr
     Ok(metadata(schema.clone(), row_groups))
 }
 
-fn row_group_before(file: &impl ChunkReader, end: u64) -> Result<RowGroupMetaData> {
+/// The row groups of trailers that stand one behind the other, with nothing between them.
+pub(super) fn all(trailers: &Bytes) -> Result<Vec<RowGroupMetaData>> {
+    let mut end = trailers.len() as u64;
+    let mut row_groups = Vec::new();
+    while end > 0 {
+        let (row_group, begin) = row_group_before(trailers, end)?;
+        row_groups.push(row_group);
+        end = begin;
+    }
+    row_groups.reverse();
+    Ok(row_groups)
+}
+
+/// The row group of the trailer that ends here, and where that begins.
+fn row_group_before(file: &impl ChunkReader, end: u64) -> Result<(RowGroupMetaData, u64)> {
     let tail_at = end.checked_sub(TAIL_BYTES).ok_or_else(|| wrong("no room for a row group's trailer"))?;
     let tail = part(file, tail_at, TAIL_BYTES)?;
     let tail = tail.as_ref().try_into().map_err(|_| wrong("a row group's trailer is cut off"))?;
     let length = FooterTail::try_new(tail)?.metadata_length() as u64;
     let at = tail_at.checked_sub(length).ok_or_else(|| wrong("a row group's trailer is longer than the file"))?;
-    let metadata = ParquetMetaDataReader::decode_metadata(&part(file, at, length)?)?;
+    // As it is: by default how pages are encoded is only summed up.
+    let options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(false);
+    let metadata = ParquetMetaDataReader::decode_metadata_with_options(&part(file, at, length)?, Some(&options))?;
     match metadata.row_groups() {
-        [row_group] => Ok(row_group.clone()),
+        [row_group] => Ok((row_group.clone(), at)),
         _ => Err(wrong("a trailer is not of one row group")),
     }
 }

@@ -18,6 +18,9 @@ pub(super) const PARTIAL: &str = ".partial";
 pub(super) const JOURNAL: &str = ".journal";
 pub(super) const NEW: &str = ".new";
 
+/// What any Parquet file begins with.
+pub(super) const MAGIC: &[u8] = BEGIN.split_at(4).0;
+
 /// What a file under way begins with, before the number of its recording.
 const BEGIN: &[u8; 12] = b"PAR1irqtrace";
 
@@ -81,9 +84,9 @@ impl UnderWay {
         Ok((Self { partial, journal, file: own, settled: false, process: std::process::id() }, file))
     }
 
-    /// What stands at the begin of the file, behind the four bytes of any Parquet file.
-    pub(super) fn tag(&self) -> Vec<u8> {
-        [&BEGIN[4..], &self.journal.recording().to_le_bytes()].concat()
+    /// What stands at the begin of the file.
+    pub(super) fn begin(&self) -> Vec<u8> {
+        [BEGIN.as_slice(), &self.journal.recording().to_le_bytes()].concat()
     }
 
     /// Begins the journal anew, which replaces the one before.
