@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
@@ -108,9 +109,57 @@ class Memory:
         return [self]
 
 
+class OfTable(ABC):
+    """A flat table that is read when it is asked for."""
+
+    meta: Meta
+    path: str | None
+
+    @cached_property
+    @abstractmethod
+    def table(self) -> pl.LazyFrame:
+        """The rows, of which some may be asked for."""
+
+    @cached_property
+    @abstractmethod
+    def whole_table(self) -> pl.LazyFrame:
+        """The rows, all of which are asked for."""
+
+    def ends(self) -> tuple[int, int]:
+        sample = self.table.select("sample")
+        with files.reading(self.path):
+            # Each by itself: together they would read the whole column.
+            first, last = sample.head(1).collect(), sample.tail(1).collect()
+        return _ends(first["sample"], last["sample"])
+
+    def deltas(self) -> pl.DataFrame:
+        with files.reading(self.path):
+            return frames.deltas(self.whole_table, self.meta).collect()
+
+    def deltas_stream(self, trace: Trace) -> ArrowStream:
+        return trace.deltas
+
+    def samples(self) -> pl.DataFrame:
+        return files.collect(frames.samples(self.table, self.meta), self.path)
+
+    def flat(self) -> pl.LazyFrame:
+        return self.table
+
+    def whole(self) -> pl.LazyFrame:
+        return self.whole_table
+
+    def arrow(self) -> pa.Table:
+        with files.reading(self.path):
+            return arrow.flat_table(self.whole_table)
+
+    def arrow_stream(self) -> ArrowStream:
+        reader: ArrowStream = arrow.flat_reader(self.whole_table)
+        return reader
+
+
 @dataclass(frozen=True)
-class Flat:
-    """A flat table that is read when it is asked for: a file, or a part of one."""
+class Flat(OfTable):
+    """A file, or a part of one."""
 
     unchecked: pl.LazyFrame
     meta: Meta
@@ -153,37 +202,6 @@ class Flat:
         # The plan of a part in memory holds all of the whole.
         return _of_table, (self.arrow(), self.meta)
 
-    def ends(self) -> tuple[int, int]:
-        sample = self.table.select("sample")
-        with files.reading(self.path):
-            # Each by itself: together they would read the whole column.
-            first, last = sample.head(1).collect(), sample.tail(1).collect()
-        return _ends(first["sample"], last["sample"])
-
-    def deltas(self) -> pl.DataFrame:
-        with files.reading(self.path):
-            return frames.deltas(self.whole_table, self.meta).collect()
-
-    def deltas_stream(self, trace: Trace) -> ArrowStream:
-        return trace.deltas
-
-    def samples(self) -> pl.DataFrame:
-        return files.collect(frames.samples(self.table, self.meta), self.path)
-
-    def flat(self) -> pl.LazyFrame:
-        return self.table
-
-    def whole(self) -> pl.LazyFrame:
-        return self.whole_table
-
-    def arrow(self) -> pa.Table:
-        with files.reading(self.path):
-            return arrow.flat_table(self.whole_table)
-
-    def arrow_stream(self) -> ArrowStream:
-        reader: ArrowStream = arrow.flat_reader(self.whole_table)
-        return reader
-
     def part(self, flat: pl.LazyFrame, meta: Meta) -> Backing:
         return replace(self, unchecked=flat, meta=meta, checked=True)
 
@@ -220,23 +238,38 @@ class Unfinished(Passing):
 
 
 @dataclass(frozen=True)
-class Segments(Flat):
+class Segments(OfTable):
     """The segments of a recording: what is asked of a part, or of the ends, is read from those that it lies in."""
 
-    series: segments.Series = field(kw_only=True)
+    series: segments.Series
+
+    @property
+    def meta(self) -> Meta:  # type: ignore[override] # not to be set
+        return self.series.whole.meta
+
+    @property
+    def path(self) -> str:  # type: ignore[override] # as above
+        return self.series.name
 
     @property
     def paths(self) -> tuple[str, ...]:
         return self.series.paths
 
-    def check(self, *, everything: bool) -> None:
-        self.series.check(everything=everything)
+    @cached_property
+    def table(self) -> pl.LazyFrame:
+        self.series.check(everything=False)
+        return self.series.whole.table
+
+    @cached_property
+    def whole_table(self) -> pl.LazyFrame:
+        self.series.check(everything=True)
+        return self.series.whole.table
 
     def __reduce__(self) -> tuple[object, ...]:
         if not self.series.lasts:
             # What it is read from goes on.
             return _of_table, (self.arrow(), self.meta)
-        return partial(Segments, series=self.series), (self.unchecked, self.meta, self.path, self.checked)
+        return Segments, (self.series,)
 
     def ends(self) -> tuple[int, int]:
         first = next((first for first, last in map(_ends_of, self.series.parts) if last >= first), 0)
@@ -254,7 +287,7 @@ class Segments(Flat):
         return around.table, around.meta
 
     def runs(self) -> list[Backing]:
-        self.check(everything=False)
+        self.series.check(everything=False)
         return [self.part(run.table, run.meta) for run in self.series.runs]
 
 

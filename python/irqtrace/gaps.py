@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -129,8 +130,11 @@ def joined_across(
     meta = parts[0].meta
     for at, ((after, firsts), gap) in enumerate(zip(alone[1:], gaps, strict=True), 1):
         meta = _across(meta, [part for run in runs[:at] for part in run], after, firsts, gap)
-    table = pl.concat([part.table for part in parts]) if len(parts) > 1 else parts[0].table
-    return Part(parts[0].path, meta, table), parts
+    return Part(parts[0].path, meta, partial(_all_of, parts) if len(parts) > 1 else parts[0].rows), parts
+
+
+def _all_of(parts: Sequence[Part]) -> pl.LazyFrame:
+    return pl.concat([part.table for part in parts])
 
 
 def _alone(run: Sequence[Part], *, anew: bool) -> tuple[Part, dict[Group, int]]:

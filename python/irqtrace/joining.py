@@ -11,17 +11,18 @@ import json
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from . import _core
-from .files import AT_ONCE_BYTES, check
+from .files import AT_ONCE_BYTES, check, reading
 from .frames import GROUP
 from .schema import FLAT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .held import Held
     from .meta import CountsMeta, GroupMeta, LineMeta, Meta, WarningMeta
@@ -55,7 +56,8 @@ class Part:
 
     path: str
     meta: Meta
-    table: pl.LazyFrame
+    rows: pl.LazyFrame | Callable[[], pl.LazyFrame]
+    """Its flat table, or what makes it once it is asked for."""
     unfinished: _core.Unfinished | None = None
     """The recording that it is the last flush of."""
     held: Held | None = None
@@ -66,6 +68,11 @@ class Part:
     def __post_init__(self) -> None:
         file = self.held.name if self.held is not None else os.path.abspath(self.path)  # noqa: PTH100 - names of any kind
         object.__setattr__(self, "file", file)
+
+    @cached_property
+    def table(self) -> pl.LazyFrame:
+        """The rows, lazily."""
+        return self.rows() if callable(self.rows) else self.rows
 
     def check(self, *, everything: bool) -> None:
         """Sees to it that no damage of its file is taken for numbers, see `files.check`."""
@@ -80,10 +87,7 @@ class Part:
 def joined(parts: Sequence[Part]) -> Part:
     """Parts that follow one another, as one. Their rows stay lazy."""
     meta = _joined_meta([part.meta for part in parts])
-    begun, ended = _epochs(meta)
-    since = (parts[0].meta["span"] or [0])[0]
-    tables = [_without_repeats(part, begun, ended, since) for part in parts[1:]]
-    return Part(parts[0].path, meta, pl.concat([parts[0].table, *tables]) if tables else parts[0].table)
+    return Part(parts[0].path, meta, partial(_rows, parts, meta) if len(parts) > 1 else parts[0].rows)
 
 
 def contradiction(before: Meta, after: Meta) -> str | None:
@@ -237,9 +241,17 @@ def _epochs(meta: Meta) -> tuple[dict[Group, set[int]], dict[Group, set[int]]]:
     return begun, ended
 
 
+def _rows(parts: Sequence[Part], meta: Meta) -> pl.LazyFrame:
+    """The rows of parts that follow one another, ``meta`` being what is known of them together."""
+    begun, ended = _epochs(meta)
+    since = (parts[0].meta["span"] or [0])[0]
+    rest = [table for part in parts[1:] for table in _without_repeats(part, begun, ended, since)]
+    return pl.concat([parts[0].table, *rest])
+
+
 def _without_repeats(
     part: Part, begun: dict[Group, set[int]], ended: dict[Group, set[int]], since: int
-) -> pl.LazyFrame:
+) -> list[pl.LazyFrame]:
     """The rows without those that stand in the first read of a group only so that the part is complete by itself.
 
     Where a cell came or went with that read, all of its rows stand in the whole too; and where it is the group's first
@@ -261,7 +273,7 @@ def _without_repeats(
         epochs |= {sample for *of, sample in reordered if tuple(of) == key}
         repeats.append(by_group(key) & ~pl.col("sample").is_in(sorted(epochs)) if epochs else by_group(key))
     if not repeats:
-        return part.table
+        return [part.table]
     is_first = pl.col("sample") == pl.col("sample").min().over(GROUP)
     is_repeat = is_first & (pl.col("delta") == 0) & pl.col("irq").is_not_null() & pl.any_horizontal(repeats)
     # A read keeps one row, which names no cell then.
@@ -274,7 +286,10 @@ def _without_repeats(
         .with_columns(pl.when(~pl.col("bare")).then(name).alias(name) for name in NAMES)
         .select(*FLAT)
     )
-    return pl.concat([head, part.table.filter(pl.col("sample") >= end)])
+    with reading(part.path):
+        # Once for all: in the plan of each query a thousand of them would take minutes, and they are a few rows each.
+        few = head.collect().lazy()
+    return [few, part.table.filter(pl.col("sample") >= end)]
 
 
 def _groups(metas: Sequence[Meta]) -> list[GroupMeta]:

@@ -286,7 +286,7 @@ def open_files(list_names: Callable[[], list[str]]) -> Trace:
 
 def _of_segments(series: segments.Series) -> Trace:
     """The trace of a recording in segments, and what its files tell."""
-    trace = Trace(Segments(series.whole.table, series.whole.meta, series.name, series=series))
+    trace = Trace(Segments(series))
     for note in series.notes:
         warnings.warn(note, IrqtraceWarning, stacklevel=3)
     if series.tail is not None:
