@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 
 import irqtrace
 from hotplug import Life, Recorded, changing_machine, recorded
-from irqtrace import Cost, IrqtraceWarning, TraceFormatError, _core, listing, open_trace, unfinished
+from irqtrace import Cost, IrqtraceWarning, TraceFormatError, _core, joining, listing, open_trace, unfinished
 from irqtrace.analyses import imbalance, jitter, rates
 from irqtrace.analyses.state import merge
 from irqtrace.cli import main
@@ -197,6 +197,30 @@ def test_a_part_of_a_recording_in_segments_is_the_part_of_the_whole(tmp_path: Pa
         for frame in ("deltas", "samples", "lines"):
             assert_frame_equal(getattr(part, frame), getattr(of_whole, frame))
         assert known(part) == known(of_whole)
+
+
+def test_a_fall_holds_on_in_the_segments_after_it_and_is_counted_once(tmp_path: Path) -> None:
+    segments = rotated(steady(), (8, 15))
+    line = next(line for line in segments[0][0]["lines"] if line["kind"] == "arch")
+    fell = {
+        **{key: line[key] for key in ("kind", "engine", "line")},
+        "type": "count_fell",
+        "count": 1,
+        "first_sample": 4,
+        "last_sample": 4,
+        "worst": 90,
+        "message": "",
+    }
+    for (meta, _), warning in zip(segments, (fell, {**fell, "count": 0}), strict=False):
+        meta["warnings"] = [warning]
+    save(tmp_path, segments)
+    trace = open_trace(tmp_path)
+    for part in (trace, trace.slice("9ms", "12ms"), trace.slice("16ms")):
+        (warning,) = part.warnings
+        assert (warning.type, warning.line, warning.count, warning.first_sample) == ("count_fell", line["line"], 1, 4)
+        assert "fell once, at most by 90" in warning.message
+    (alone,) = open_trace(tmp_path / "t-000002.parquet").warnings
+    assert alone.count == 0
 
 
 def test_queries_reach_into_each_segment(tmp_path: Path) -> None:
@@ -476,14 +500,20 @@ def test_many_segments_are_one_trace(tmp_path: Path) -> None:
     assert_is(open_trace(tmp_path / "s"), in_memory(machine.made))
 
 
-def test_damaged_rows_of_a_segment_are_an_error_that_names_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1.5, 100])
+def test_damaged_rows_of_a_segment_are_an_error_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: float
+) -> None:
+    """However long they are together."""
     paths = small(tmp_path)
+    monkeypatch.setattr(joining, "AT_ONCE_BYTES", int(at_once * max(path.stat().st_size for path in paths)))
     for path in paths:
         table = pq.read_table(path)
         irqtrace.files.write(table, table.schema.metadata[b"irqtrace"].decode(), path, overwrite=True)
     open_trace(tmp_path).frame()
     data = bytearray(paths[1].read_bytes())
-    data[200] ^= 1
+    # Behind its row group, where no reader of rows stumbles over it.
+    data[data.rindex(b"PAR1", 0, -4) - 9] ^= 1
     paths[1].write_bytes(data)
     trace = open_trace(tmp_path)
     for read in (trace.frame, lambda: trace.deltas, lambda: trace.slice("10ms"), lambda: irqtrace.rates(tmp_path)):

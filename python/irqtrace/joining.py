@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .meta import CountsMeta, GroupMeta, LineMeta, Meta, WarningMeta
 
 __all__ = [
+    "FELL",
     "MISSING",
     "Part",
     "added_up",
@@ -41,6 +42,9 @@ __all__ = [
 
 MISSING = "missing_segments"
 """The type of the warning that tells of a gap: each stands by itself, with the samples that it is of."""
+
+FELL = "count_fell"
+"""The type of the warning that holds on: what fell stays below what it was for any time."""
 
 Group = tuple[str, str]
 Entry = tuple[int, int | None, int, int]

@@ -12,7 +12,7 @@ from . import files, unfinished
 from .belonging import ChangedError, TraceFile, by_recording, gaps_between, several
 from .errors import IrqtraceError, TraceFormatError
 from .gaps import joined_across
-from .joining import MISSING, previous_samples
+from .joining import FELL, MISSING, previous_samples
 from .listing import is_empty, listed, series_name, series_names, shown
 from .meta import parse_meta
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from . import _core
     from .gaps import Gap
     from .joining import Part
+    from .meta import WarningMeta
 
 __all__ = ["Series", "found", "of_files", "of_name"]
 
@@ -80,10 +81,8 @@ class Series:
 
     def check(self, *, everything: bool) -> None:
         """Checks that its files are what was written, unless they are long and not ``everything`` is to be read."""
-        complete = [part.file for part in self.parts if part.unfinished is None]
-        if everything or sum(map(os.path.getsize, complete)) <= files.AT_ONCE_BYTES:
-            for part in self.parts:
-                part.check(everything=everything)
+        for part in self.parts:
+            part.check(everything=everything)
 
     def around(self, first: int, after: int) -> Part:
         """The whole of those segments that reach into these samples."""
@@ -99,14 +98,19 @@ class Series:
         for part in self.parts[low : high + 1]:
             part.check(everything=False)
         part = _assembled(self.parts[low : high + 1], self.gaps[low:high], anew=follows_gap)[0]
-        # Also the gaps that they lie in or lead to.
-        told = part.meta["warnings"]
-        gaps = [
+        # Also the gaps that they lie in or lead to, and what holds on.
+        own = [warning for warning in part.meta["warnings"] if warning["type"] not in (MISSING, FELL)]
+        of_all = [
             warning
             for warning in self.whole.meta["warnings"]
-            if warning["type"] == MISSING and warning["last_sample"] >= first and warning not in told
+            if warning["type"] == FELL or (warning["type"] == MISSING and warning["last_sample"] >= first)
         ]
-        return replace(part, meta={**part.meta, "warnings": told + gaps})
+        return replace(part, meta={**part.meta, "warnings": sorted(own + of_all, key=self._place)})
+
+    def _place(self, warning: WarningMeta) -> int:
+        """Where a warning of this type stands among those of the whole."""
+        types = [warning["type"] for warning in self.whole.meta["warnings"]]
+        return types.index(warning["type"])
 
 
 def found(name: str, *, newest: bool = False) -> Series | str:

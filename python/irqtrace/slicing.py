@@ -9,6 +9,7 @@ import polars as pl
 
 from .frames import GROUP, first_of_each_read, lines, with_line
 from .gaps import gaps_of
+from .joining import FELL
 from .schema import ENGINES, FLAT, KINDS
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
         "warnings": [
             warning
             for warning in meta["warnings"]
-            if warning["first_sample"] < end and (warning["last_sample"] >= start or warning["type"] == "count_fell")
+            if warning["first_sample"] < end and (warning["last_sample"] >= start or warning["type"] == FELL)
         ],
     }
     return _rows(flat, meta, spans, reads, start, end), part

@@ -46,6 +46,8 @@ pub struct Ledger {
     groups: Vec<GroupState>,
     baselines: CellColumns,
     finals: CellColumns,
+    /// The cells, line and CPU, whose counts are below what they were.
+    below: BTreeSet<(u32, u16)>,
     warnings: Warnings,
     anchors: Vec<ClockAnchor>,
     /// The clocks when they were last looked at.
@@ -97,6 +99,7 @@ impl Ledger {
             lines: Vec::new(),
             baselines: CellColumns::default(),
             finals: CellColumns::default(),
+            below: BTreeSet::new(),
             warnings: Warnings::default(),
             marks: Vec::new(),
             cost: Cost::default(),
@@ -194,7 +197,13 @@ impl Ledger {
         match event {
             Event::Epoch(epoch) => self.epoch(epoch),
             &Event::Direct { sample, group, cell, line, count, why } => {
-                self.groups[usize::from(group)].counts[cell as usize] = count;
+                let state = &mut self.groups[usize::from(group)];
+                state.counts[cell as usize] = count;
+                let cell = state.cells[cell as usize];
+                match why {
+                    Indirect::Fell(_) | Indirect::StillBelow => self.below.insert(cell),
+                    Indirect::Passed | Indirect::Wrapped => self.below.remove(&cell),
+                };
                 if let Indirect::Fell(below) = why {
                     let below = i64::try_from(below).unwrap_or(i64::MAX);
                     self.warn(WarningType::CountFell, Some(group), Some(line), sample, Some(below), None);
@@ -242,6 +251,7 @@ impl Ledger {
                 self.finals.push(line, cpu_id(cpu), last_sample, count);
             }
         }
+        self.below.retain(|&(line, cpu)| old.find(line, cpu).is_none() || new.find(line, cpu).is_some());
         for (&(line, cpu), &count) in new.cells.iter().zip(&new.counts) {
             // That of a cell that is back stands also when it is 0: it tells when the cell was absent.
             if (count > 0 || line < epoch.first_new) && old.find(line, cpu).is_none() {
@@ -427,7 +437,8 @@ impl Ledger {
         self.lines.retain(|line| line.last_sample.is_none());
         self.finals = CellColumns::default();
         self.baselines = CellColumns::default();
-        self.warnings = Warnings::default();
+        // What fell and is still below what it was does not add up in the next trace either.
+        self.warnings = self.warnings.still_below(&self.below.iter().map(|&(line, _)| line).collect());
         self.marks.clear();
         self.cost_before = self.cost;
         self.anchors = vec![self.facts.anchor];

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use irqtrace_core::{CellColumns, IrqtraceError, Meta, Recorder, Rotation, TraceWriter, Unfinished};
+use irqtrace_core::{
+    CellColumns, IrqtraceError, LineMeta, Meta, Recorder, Rotation, TraceWriter, Unfinished, WarningType,
+};
 use machine::{Machine, change};
 use proptest::prelude::*;
 use scripted::{beside, complete, names, place, record};
@@ -44,6 +46,25 @@ fn last_counts(meta: &Meta) -> BTreeMap<(u32, Option<u16>), u64> {
     all.map(|at| ((meta.finals.line[at], meta.finals.cpu[at]), meta.finals.count[at]))
         .filter(|&((line, _), count)| count > 0 && meta.line(line).unwrap().last_sample.is_none())
         .collect()
+}
+
+/// The cells of which baselines and deltas are not the finals.
+fn unsound(rows: &[FlatRow], meta: &Meta) -> Vec<(u32, Option<u16>)> {
+    let mut left: BTreeMap<(u32, Option<u16>), i64> = BTreeMap::new();
+    for (cells, sign) in [(&meta.baselines, 1), (&meta.finals, -1)] {
+        for at in 0..cells.len() {
+            *left.entry((cells.line[at], cells.cpu[at])).or_default() += sign * cells.count[at].cast_signed();
+        }
+    }
+    for row in grown(rows) {
+        let is_of = |line: &&LineMeta| {
+            (Some(&line.line.irq), Some(&line.line.name)) == (row.irq.as_ref(), row.name.as_ref())
+                && (line.first_sample..=line.last_sample.unwrap_or(i64::MAX)).contains(&row.sample)
+        };
+        let line = meta.lines.iter().find(is_of).unwrap().id;
+        *left.entry((line, row.cpu)).or_default() += row.delta;
+    }
+    left.into_iter().filter(|(_, left)| left % (1 << 32) != 0).map(|(cell, _)| cell).collect()
 }
 
 /// Growth by cell and sample, without the rows that say nothing.
@@ -103,6 +124,10 @@ proptest! {
                 let whole = meta.line(line.id).unwrap();
                 prop_assert_eq!(&line.line, &whole.line);
                 prop_assert!(line.last_sample.is_none() || line.last_sample == whole.last_sample);
+            }
+            for cell in unsound(rows, part) {
+                let warned = part.warnings.iter().any(|told| told.r#type == WarningType::CountFell && told.line == Some(cell.0));
+                prop_assert!(warned, "{cell:?} does not add up, and nothing says so: {:?}", part.warnings);
             }
             let ids = part.groups.iter().map(|group| group.reads).sum::<u64>();
             prop_assert_eq!(ids, reads(rows).len() as u64);

@@ -27,7 +27,7 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
         ),
         WarningType::CountFell => format!(
             "a count{at} fell {}, at most by {worst}: its growth counts as 0 until the old count is passed",
-            times(*count),
+            if *count == 0 { "earlier".to_owned() } else { times(*count) },
         ),
         WarningType::LayoutChanged => {
             format!(

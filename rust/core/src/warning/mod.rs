@@ -1,6 +1,6 @@
 //! What a person must know but does not stop the work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub enum WarningType {
     LongReads,
     /// A line's counts began anew.
     Reset,
-    /// A count fell that is neither a wrap nor a reset. Worst: by how much.
+    /// A count fell that is neither a wrap nor a reset, or fell before the trace and is not back. Worst: by how much.
     CountFell,
     /// Lines or CPUs came or went.
     LayoutChanged,
@@ -62,7 +62,7 @@ pub struct Warning {
     pub engine: Option<EngineName>,
     /// The line's id, where it is about one.
     pub line: Option<u32>,
-    /// How often.
+    /// How often; 0 where it happened before the trace, and holds on.
     pub count: u64,
     /// The first sample with it.
     pub first_sample: i64,
@@ -148,6 +148,15 @@ impl Warnings {
         if size(worst) > size(tally.worst) {
             tally.worst = worst;
         }
+    }
+
+    /// Those of lines that are still below what they were, for a trace that begins now. They are counted where they fell.
+    #[must_use]
+    pub fn still_below(&self, lines: &BTreeSet<u32>) -> Self {
+        let holds = |line: &Option<u32>| line.map_or(!lines.is_empty(), |line| lines.contains(&line));
+        let told =
+            self.tallies.iter().filter(|((r#type, _, line), _)| *r#type == WarningType::CountFell && holds(line));
+        told.map(|(key, tally)| (*key, Tally { count: 0, ..tally.clone() })).collect::<Vec<_>>().into()
     }
 
     /// Whether there are none.
