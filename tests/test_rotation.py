@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import select
 import signal
@@ -13,7 +14,7 @@ import polars as pl
 import pytest
 
 import irqtrace
-from irqtrace import _core, open_trace
+from irqtrace import IrqtraceWarning, _core, open_trace
 from irqtrace.cli import main
 from irqtrace.rotation import Rotation
 from killed import cut_off, kill_and_open, recorder, until
@@ -189,12 +190,44 @@ def test_what_is_neither_is_refused(rotate: Any, keep: str | None, says: str) ->
 
 
 @live
+@pytest.mark.parametrize("rotate", [None, "50ms"])
+def test_a_recording_stays_where_it_began_whatever_the_working_folder_becomes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rotate: str | None
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    trace = irqtrace.record(
+        "200ms", path="t.parquet", rotate=rotate, progress=lambda _: os.chdir(tmp_path / "elsewhere")
+    )
+    assert conserved(trace)
+    assert len(trace.samples) > 0
+
+
+@live
+def test_what_was_flushed_is_found_behind_a_file_that_took_its_name(tmp_path: Path) -> None:
+    process = recorder(tmp_path / "t.parquet", "--rotate", "300ms", "--flush", "20ms")
+    until((tmp_path / "t-000002.parquet.journal").exists, process)
+    (tmp_path / "t-000002.parquet").write_text("another's")
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "t-000002.parquet: was made by somebody else" in said
+    with pytest.warns(IrqtraceWarning, match="cut off"):
+        trace = open_trace(tmp_path)
+    assert len(trace._backing.series.parts) == 2  # type: ignore[attr-defined] # of segments
+    assert conserved(trace)
+    assert (tmp_path / "t-000002.parquet").read_text() == "another's"
+
+
+@live
 def test_segments_are_not_hidden_by_a_file_of_their_name(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     irqtrace.record("50ms", path=path)
     with pytest.raises(FileExistsError, match="would be opened in place of the segments"):
         irqtrace.record("200ms", path=path, rotate="50ms", overwrite=True)
     assert names(tmp_path) == ["t.parquet"]
+    irqtrace.record("100ms", path=tmp_path / "u.parquet", rotate="50ms")
+    with pytest.raises(FileExistsError, match="segments of this name are there, and would be hidden"):
+        irqtrace.record("50ms", path=tmp_path / "u.parquet")
 
 
 @live

@@ -216,9 +216,9 @@ def test_a_fall_holds_on_in_the_segments_after_it_and_is_counted_once(tmp_path: 
     save(tmp_path, segments)
     trace = open_trace(tmp_path)
     for part in (trace, trace.slice("9ms", "12ms"), trace.slice("16ms")):
-        (warning,) = part.warnings
-        assert (warning.type, warning.line, warning.count, warning.first_sample) == ("count_fell", line["line"], 1, 4)
-        assert "fell once, at most by 90" in warning.message
+        (told,) = part.warnings
+        assert (told.type, told.line, told.count, told.first_sample) == ("count_fell", line["line"], 1, 4)
+        assert "fell once, at most by 90" in told.message
     (alone,) = open_trace(tmp_path / "t-000002.parquet").warnings
     assert alone.count == 0
 

@@ -242,6 +242,15 @@ def _opened(names: _Names) -> tuple[list[TraceFile], dict[str, Exception]]:
 def _open(name: str) -> TraceFile:
     try:
         return TraceFile(name, files.read_footer(name), None)
+    except TraceFormatError as problem:
+        # Somebody may have put it in the place of a segment that is not complete.
+        try:
+            recording = unfinished.find(name)
+        except (TraceFormatError, OSError):
+            raise problem from None
+        if recording is None:
+            raise
+        return TraceFile(name, parse_meta(recording.meta, name), recording)
     except FileNotFoundError:
         try:
             recording = unfinished.find(name)

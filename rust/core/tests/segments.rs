@@ -200,17 +200,24 @@ fn a_segment_ends_where_it_has_so_many_bytes() {
     assert_eq!(rows, 2 * 1_499);
 }
 
-#[test]
-fn a_file_whose_footer_would_be_too_long_is_cut_by_itself() {
-    let (cells, reads) = (1_024, 2_300);
+/// So many reads of a machine with so many lines, each of which grows each time.
+fn wide(cells: usize, reads: usize) -> Vec<String> {
     let text = |read: usize| {
         let rows: String =
             (0..cells).map(|line| format!("{line:>4}: {read:>10}  PIC  {line}-edge  dev{line}\n")).collect();
         format!("           CPU0\n{rows}")
     };
-    let texts: Vec<String> = (0..reads).map(text).collect();
+    (0..reads).map(text).collect()
+}
+
+/// Less than the footer of any trace has.
+const SHORT: Rotation = Rotation { every_ns: None, bytes: None, keep_ns: None, footer_bytes: 1_000 };
+
+#[test]
+fn a_file_whose_footer_would_be_too_long_is_cut_by_itself() {
+    let (cells, reads) = (1_024, 2_300);
     let (folder, path) = place();
-    record_in_segments(&path, Rotation { footer_bytes: 1_000, ..Rotation::default() }, texts).unwrap();
+    record_in_segments(&path, SHORT, wide(cells, reads)).unwrap();
     // A row group each, but for the rest.
     assert_eq!(names(folder.path()), ["t-000001.parquet", "t-000002.parquet", "t-000003.parquet"]);
     let files = segments(&path);
@@ -222,6 +229,72 @@ fn a_file_whose_footer_would_be_too_long_is_cut_by_itself() {
     record_in_segments(&path, Rotation::default(), steady(20)).unwrap();
     assert_eq!(names(folder.path()), ["t.parquet"], "what fits one file is one");
     assert_eq!(complete(&path).1.segment, None);
+}
+
+#[test]
+fn a_footer_that_is_long_without_any_row_group_has_some_all_the_same() {
+    let (folder, path) = place();
+    record_in_segments(&path, Rotation { footer_bytes: 100_000, ..Rotation::default() }, wide(1_024, 2_300)).unwrap();
+    assert_eq!(names(folder.path()), ["t.parquet"]);
+    assert!(complete(&path).1.to_json().unwrap().len() > 100_000);
+}
+
+#[test]
+fn segments_replace_the_file_that_their_recording_was_to_replace() {
+    let (folder, path) = place();
+    fs::write(&path, "of an earlier recording").unwrap();
+    let file = Recorder::create(&path, true, SHORT).unwrap();
+    record(file, wide(1_024, 1_200), Box::new(|_| ())).unwrap();
+    assert_eq!(names(folder.path()), ["t-000001.parquet", "t-000002.parquet"]);
+}
+
+#[test]
+fn a_recording_that_would_hide_segments_is_refused() {
+    let (folder, path) = place();
+    record_in_segments(&path, every(4), steady(9)).unwrap();
+    let before = names(folder.path());
+    for overwrite in [false, true] {
+        let error = Recorder::create(&path, overwrite, Rotation::default()).err().unwrap();
+        assert!(error.to_string().contains("segments of this name are there"), "{error}");
+    }
+    assert_eq!(names(folder.path()), before);
+}
+
+#[test]
+fn a_name_that_somebody_takes_ends_the_recording_with_the_place_of_what_there_is() {
+    let (folder, path) = place();
+    let taken = folder.path().join("t-000002.parquet");
+    let file = Recorder::create(&path, false, every(4)).unwrap();
+    let take = taken.clone();
+    let on_read: scripted::OnRead = Box::new(move |at| {
+        if at == 6 {
+            fs::write(&take, "another's").unwrap();
+        }
+    });
+    let error = record(file, steady(30), on_read).err().unwrap().to_string();
+    assert!(error.contains("t-000002.parquet: was made by somebody else"), "{error}");
+    assert!(error.contains("what was flushed until then is in"), "{error}");
+    assert!(error.ends_with("t-000002.parquet.partial"), "{error}");
+    assert_eq!(fs::read(&taken).unwrap(), b"another's");
+    assert!(Unfinished::open(&taken).unwrap().meta().groups[0].reads >= 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_a_segment_is_left_alone() {
+    let (folder, path) = place();
+    let (oldest, archive) = (folder.path().join("t-000001.parquet"), TempDir::new().unwrap());
+    let (link, kept) = (oldest.clone(), archive.path().join("kept.parquet"));
+    let file = Recorder::create(&path, false, Rotation { keep_ns: Some(6 * MS), ..every(3) }).unwrap();
+    let on_read: scripted::OnRead = Box::new(move |at| {
+        if at == 6 {
+            fs::rename(&link, &kept).unwrap();
+            std::os::unix::fs::symlink(&kept, &link).unwrap();
+        }
+    });
+    record(file, steady(60), on_read).unwrap();
+    assert!(oldest.is_symlink());
+    assert_eq!(complete(&oldest).1.segment, Some(1));
 }
 
 #[test]

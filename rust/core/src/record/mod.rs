@@ -260,9 +260,14 @@ impl TraceWriter {
         }
     }
 
-    /// The name that the file will have.
-    pub(crate) fn given(&self) -> &Path {
-        &self.target.given
+    /// Where the file will be.
+    pub(crate) fn path(&self) -> &Path {
+        self.target.found_at()
+    }
+
+    /// The file that it is to replace.
+    pub(crate) fn replaced(&self) -> Option<PathBuf> {
+        self.target.replaced().map(Path::to_owned)
     }
 
     /// Where what was flushed can be found, if it is to be found at all.

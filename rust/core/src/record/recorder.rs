@@ -87,11 +87,16 @@ impl Recorder {
         let cut = rotation.every_ns.is_some() || rotation.bytes.is_some();
         // Says what is wrong with the name itself.
         Target::new(path, overwrite || cut)?;
+        let series = Series::of(path).map_err(fail)?;
+        // A folder that cannot be listed has none that would be found.
+        if !cut && series.is_there().unwrap_or(false) {
+            let why = "segments of this name are there, and would be hidden; choose another name, or remove them";
+            return Err(fail(io::Error::new(io::ErrorKind::AlreadyExists, why)));
+        }
         if cut && path.symlink_metadata().is_ok() {
             let why = "a file of this name is there, and would be opened in place of the segments; choose another name";
             return Err(fail(io::Error::new(io::ErrorKind::AlreadyExists, why)));
         }
-        let series = Series::of(path).map_err(fail)?;
         let number = if cut { series.next_number().map_err(fail)? } else { 1 };
         let segment = cut.then_some(1);
         let writer = if cut {
@@ -135,8 +140,10 @@ impl Recorder {
         let trailer_bytes = self.writer.end_full_row_group(ledger)?;
         if let (Some(parts), Some(trailer_bytes)) = (&mut self.parts, trailer_bytes) {
             parts.footer_bytes += trailer_bytes;
-            let described = parts.footer_bytes + ledger.meta().to_json()?.len() + FOOTER_MARGIN;
-            parts.footer_is_full = described > parts.rotation.footer_bytes;
+            let described = ledger.meta().to_json()?.len() + FOOTER_MARGIN;
+            let most = parts.rotation.footer_bytes;
+            // What is too long without any row group gets no shorter by segments.
+            parts.footer_is_full = parts.footer_bytes > most.saturating_sub(described).max(most / 16);
         }
         Ok(())
     }
@@ -166,8 +173,13 @@ impl Recorder {
         // Made before the other is complete: what fails here leaves that as it is.
         let next = TraceWriter::segment(&next, self.writer.recording(), segment + 1)?;
         let writer = std::mem::replace(&mut self.writer, next);
+        let replaced = if parts.segment.is_none() { writer.replaced() } else { None };
         parts.segment = Some(segment);
         parts.finish(writer, Some(path), meta, newest_sample)?;
+        if let Some(replaced) = replaced {
+            // It would be opened in place of the segments.
+            remove_if_there(&replaced).map_err(|source| IrqtraceError::Io { path: replaced, source })?;
+        }
         parts.segment = Some(segment + 1);
         parts.number += 1;
         (parts.footer_bytes, parts.footer_is_full) = (0, false);
@@ -178,7 +190,7 @@ impl Recorder {
     pub(crate) fn finish(self, meta: Meta, newest_sample: i64) -> Result<Vec<PathBuf>, IrqtraceError> {
         let Self { writer, parts } = self;
         let Some(mut parts) = parts else {
-            let path = writer.given().to_owned();
+            let path = writer.path().to_owned();
             finish(writer, None, meta)?;
             return Ok(vec![path]);
         };
@@ -189,7 +201,7 @@ impl Recorder {
     /// The segments that are complete, as far as they are kept, and the file under way.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let complete = self.parts.iter().flat_map(|parts| &parts.complete).map(|segment| segment.path.clone());
-        complete.chain([self.writer.given().to_owned()]).collect()
+        complete.chain([self.writer.path().to_owned()]).collect()
     }
 
     /// Gives the file under way up.
@@ -221,8 +233,15 @@ impl Parts {
         mut meta: Meta,
         newest_sample: i64,
     ) -> Result<(), IrqtraceError> {
-        let path = name.clone().unwrap_or_else(|| writer.given().to_owned());
-        let target = name.map(|path| Target::new(&path, false)).transpose()?;
+        let path = name.clone().unwrap_or_else(|| writer.path().to_owned());
+        let target = match name {
+            Some(path) if path.symlink_metadata().is_ok() => {
+                let why = "was made by somebody else while this segment was recorded";
+                let source = io::Error::new(io::ErrorKind::AlreadyExists, why);
+                return Err(IrqtraceError::Io { path, source }.cut_off(writer.kept()));
+            }
+            name => name.map(|path| Target::new(&path, false)).transpose()?,
+        };
         let interval_ns = meta.interval_ns;
         meta.segment = self.segment;
         finish(writer, target, meta)?;
@@ -253,7 +272,8 @@ impl Parts {
 
 /// Whether what is at a path now is what was written there.
 fn is_same(written: &Metadata, path: &Path) -> bool {
-    let Ok(found) = path.metadata() else { return false };
+    // A link that was put in its place is not it.
+    let Ok(found) = path.symlink_metadata() else { return false };
     // The number of a file that was removed is given to another.
     let as_it_was = written.len() == found.len() && written.modified().ok() == found.modified().ok();
     #[cfg(unix)]

@@ -44,18 +44,28 @@ impl Series {
         self.folder.join(name)
     }
 
-    /// The number after all that are taken, be it by segments of an earlier recording, complete or not.
-    ///
-    /// # Errors
-    ///
-    /// The folder cannot be read, or somebody records this series.
-    pub(super) fn next_number(&self) -> io::Result<u32> {
+    /// Whether there are segments, complete or not.
+    pub(super) fn is_there(&self) -> io::Result<bool> {
+        Ok(self.newest()? > 0)
+    }
+
+    fn newest(&self) -> io::Result<u32> {
         let mut newest = 0;
         for entry in fs::read_dir(&self.folder)? {
             if let Some(number) = self.number(&entry?.file_name()) {
                 newest = newest.max(number);
             }
         }
+        Ok(newest)
+    }
+
+    /// The number after all that are taken, be it by segments of an earlier recording, complete or not.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or somebody records this series.
+    pub(super) fn next_number(&self) -> io::Result<u32> {
+        let newest = self.newest()?;
         let partial = with_suffix(&self.path(newest), PARTIAL);
         match fs::File::open(&partial) {
             Ok(file) if is_locked(&file) => {

@@ -53,6 +53,16 @@ impl Target {
         Ok(Self { given: given.to_owned(), path, overwrite, replaced })
     }
 
+    /// A path that leads to it: as it was given, unless the working folder has changed since.
+    pub(super) fn found_at(&self) -> &Path {
+        if behind_links(&self.given).is_ok_and(|path| path == self.path) { &self.given } else { &self.path }
+    }
+
+    /// The file that is there and was to be replaced.
+    pub(super) fn replaced(&self) -> Option<&Path> {
+        self.replaced.as_ref().map(|_| self.path.as_path())
+    }
+
     /// A new file with a name of its own beside this one, which goes when it is dropped.
     pub(super) fn temporary(&self) -> io::Result<(File, TempPath)> {
         let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else {
