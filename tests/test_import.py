@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 import warnings
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -260,6 +260,48 @@ def test_a_report_without_a_date_asks_for_its_time(tmp_path: Path) -> None:
         import_text(sos)
 
 
+@pytest.mark.parametrize(
+    "numbers", [("2601061200", "2601061201"), ("1106120000", "1106120100"), ("2026010612", "2026010613")]
+)
+def test_numbers_that_may_as_well_be_dates_are_taken_for_seconds_only_when_asked_for(
+    tmp_path: Path, numbers: tuple[str, str]
+) -> None:
+    texts = (FIRST, SECOND)
+    log = saved(tmp_path / "a.log", log_text(list(numbers), texts))
+    named = [
+        saved(tmp_path / "names" / f"i-{number}", one.interrupts) for number, one in zip(numbers, texts, strict=True)
+    ]
+    folders = [saved(tmp_path / "folders" / path.name / "i", path.read_text()) for path in named]
+    by_hand = dict(zip(numbers, named, strict=True))
+    sos = report(tmp_path / "sos", FIRST, {"date": numbers[0]})
+    with pytest.raises(ParseError, match=rf"a\.log: line 1, byte 0: {numbers[0]} may be .* 1970, .*--since-1970"):
+        import_text(log)
+    with pytest.raises(ParseError, match=rf"sos/date: line 1, byte 0: {numbers[0]} may be .* 1970, .*--since-1970"):
+        import_text(sos)
+    for source in (named, folders, named[0].parent, folders[0].parents[1], by_hand, {numbers[0]: sos}):
+        with pytest.raises(ValueError, match=rf"{numbers[0]} may be .* in seconds since 1970, .*--since-1970"):
+            import_text(source)  # type: ignore[arg-type]
+    seconds = [datetime.fromtimestamp(int(number), UTC) for number in numbers]
+    for source in (log, named, folders, by_hand):
+        assert times_of(import_text(source, since_1970=True)) == seconds  # type: ignore[arg-type]
+    assert times_of(import_text({f"@{numbers[0]}": named[0]})) == seconds[:1], "as `date --date` takes it"
+
+
+def test_one_number_of_a_capture_that_is_no_date_tells_that_all_are_seconds(tmp_path: Path) -> None:
+    numbers = [str(1801061239 + after) for after in UNEVEN]
+    expected = [datetime.fromtimestamp(int(number), UTC) for number in numbers]
+    assert times_of(import_text(saved(tmp_path / "a.log", log_text(numbers)))) == expected
+    copies = [
+        saved(tmp_path / "copies" / f"i-{number}", one.interrupts) for number, one in zip(numbers, SERIES, strict=True)
+    ]
+    assert times_of(import_text(copies)) == expected
+    assert times_of(import_text(dict(zip(numbers, copies, strict=True)))) == expected
+    # Other folders are other captures.
+    alone = saved(tmp_path / "alone" / "i-1801061240", FIRST.interrupts)
+    with pytest.raises(ValueError, match=r"alone/i-1801061240: 1801061240 may be .*since-1970"):
+        import_text([*copies, alone])
+
+
 # --- what is refused
 
 
@@ -344,6 +386,10 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "damaged at its end": (lambda log: log[:-20] + "\n", "line .*if the capture was cut off in this text"),
     "a count that is none": (lambda log: log.replace(" 500 ", " 5x0 ", 1), "line 4, byte 112: not a count"),
+    "two times in one line": (
+        lambda log: log.replace("1767700860\n", "1767700861767700870\n"),
+        "line 8, byte .*1767700861767700870 has 19 digits, and the number of line 1 has 10",
+    ),
     "to the minute": (lambda log: log.replace("1767700860\n", "2026-01-06 12:01Z\n"), "line 8, byte .*no seconds"),
 }
 

@@ -241,6 +241,7 @@ def import_text(
     *,
     within_ns: int,
     times: str | None = None,  # "names" or "mtimes"
+    since_1970: bool = False,
     zone: str | None = None,
     host: str | None = None,
     path: str | None = None,

@@ -26,6 +26,7 @@ def import_text(
     source: Paths | Mapping[str | datetime, Paths],
     *,
     times: Literal["names", "mtimes"] | None = None,
+    since_1970: bool = False,
     zone: str | None = None,
     host: str | None = None,
     within: Duration = "100ms",
@@ -45,6 +46,8 @@ def import_text(
             (sosreport, unpacked), in any order; or a mapping of times to files or reports.
         times: where the times of texts come from that have none before them. None and ``"names"`` take the names;
             ``"mtimes"`` when each file was last changed, which copying may have changed.
+        since_1970: whether numbers that may as well be dates are seconds since 1970, which is asked for where all
+            numbers of a log, of a folder's names, or that were given by hand may be either.
         zone: of times that name none: ``"UTC"``, ``"Europe/Berlin"``, ``"+01:00"``.
         host: the name of the machine, where no report tells it.
         within: how long after its time a text was read at most (before it, for ``"mtimes"``), from 0 to 2 s. What is
@@ -69,6 +72,7 @@ def import_text(
     return import_sources(
         list(_sources(source)),
         times=times,
+        since_1970=since_1970,
         zone=zone,
         host=host,
         within=within,
@@ -82,6 +86,7 @@ def import_sources(
     sources: Sequence[tuple[str, str | None]],
     *,
     times: str | None,
+    since_1970: bool,
     zone: str | None,
     host: str | None,
     within: Duration,
@@ -93,6 +98,7 @@ def import_sources(
     core = _core.import_text(
         sources,
         times=times,
+        since_1970=since_1970,
         zone=zone,
         host=host,
         within_ns=duration_ns(within, "within"),

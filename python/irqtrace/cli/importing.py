@@ -40,6 +40,9 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         choices=("names", "mtimes"),
         help="of files without times in them: from names (the default), or when each was last changed",
     )
+    parser.add_argument(
+        "--since-1970", action="store_true", help="numbers that may as well be dates are seconds since 1970"
+    )
     parser.add_argument("--zone", metavar="ZONE", help="of times that name none: UTC, Europe/Berlin, +01:00")
     parser.add_argument("--host", metavar="NAME", help="the machine's name, where no report tells it")
     parser.add_argument(
@@ -68,6 +71,7 @@ def _import(options: argparse.Namespace) -> int:
         trace = import_sources(
             sources,
             times=options.times,
+            since_1970=options.since_1970,
             zone=options.zone,
             host=options.host,
             within=options.within,

@@ -141,7 +141,7 @@ fn log(folder: &Path, capture: &Capture) -> Vec<PathBuf> {
             let time = match at % 3 {
                 0 => format!("{}.{:09}\n", ns / 1_000_000_000, ns % 1_000_000_000),
                 1 => format!("=== {} ===\n\n", rfc3339(*ns)),
-                _ => format!("---\n{ns}\n==> /proc/interrupts <==\n"),
+                _ => format!("---\n{},{:09}\n==> /proc/interrupts <==\n", ns / 1_000_000_000, ns % 1_000_000_000),
             };
             if at % 2 == 0 { time + interrupts + "\n" + softirqs } else { time + softirqs + interrupts }
         })

@@ -15,7 +15,7 @@ const STEP: Duration = Duration::from_millis(100);
 /// The trace of captured texts.
 #[pyfunction]
 #[pyo3(signature = (
-    sources, *, within_ns, times=None, zone=None, host=None, path=None, overwrite=false, progress=None
+    sources, *, within_ns, times=None, since_1970=false, zone=None, host=None, path=None, overwrite=false, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "keyword-only options, each with its name in Python")]
 pub fn import_text(
@@ -23,6 +23,7 @@ pub fn import_text(
     sources: Vec<(PathBuf, Option<String>)>,
     within_ns: i64,
     times: Option<String>,
+    since_1970: bool,
     zone: Option<String>,
     host: Option<String>,
     path: Option<PathBuf>,
@@ -32,6 +33,7 @@ pub fn import_text(
     let options = import::Options {
         sources: sources.into_iter().map(|(path, at)| import::Source { path, at }).collect(),
         times: times.map(|times| times.parse()).transpose().map_err(Failure::from)?,
+        since_1970,
         zone,
         host,
         within_ns,

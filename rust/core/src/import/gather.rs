@@ -1,5 +1,6 @@
 //! From what somebody has to texts with their times: files, folders of them, logs, reports.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,9 +9,9 @@ use std::time::UNIX_EPOCH;
 
 use super::report::{self, Report};
 use super::scan::{Place, Section, Text, sections};
-use super::stamp::{Stamp, in_range};
+use super::stamp::{Found, Stamp, in_range};
 use super::zone::Zones;
-use super::{Options, Progress, Source, Times, name};
+use super::{Options, Progress, Source, Times, name, number};
 use crate::{ConfigError, HostFacts, IrqtraceError, SourceUnavailable};
 
 /// Times of last change in whole seconds may be those of a file system or an archive that keeps every other second.
@@ -84,6 +85,7 @@ pub(super) fn gather(
         untimed: Vec::new(),
         reports: Vec::new(),
     };
+    gathering.expect_no_dates_by_hand()?;
     for source in &options.sources {
         gathering.source(source, progress)?;
     }
@@ -166,6 +168,7 @@ impl Gathering<'_> {
             self.logs += 1;
             self.logs
         });
+        self.expect_one_form_of_numbers(&found)?;
         let mut before: Option<Taken> = None;
         for section in found {
             let Some(stamp) = &section.stamp else {
@@ -190,6 +193,37 @@ impl Gathering<'_> {
         Ok(())
     }
 
+    /// That numbers of a log are of so many digits each, and can be nothing but times since 1970.
+    fn expect_one_form_of_numbers(&self, log: &[Section]) -> Result<(), IrqtraceError> {
+        let numbers =
+            log.iter().filter_map(|section| Some((&section.place, section.stamp.as_ref()?.number.as_deref()?)));
+        let Some((first, number)) = numbers.clone().next() else { return Ok(()) };
+        if let Some((place, other)) = numbers.clone().find(|(_, other)| other.len() != number.len()) {
+            return Err(place.wrong(format!(
+                "{other} has {} digits, and the number of line {} has {}: if a time was cut off and the next one joined to \
+                 it, leave out what stands between that line and the next",
+                other.len(),
+                first.line,
+                number.len()
+            )));
+        }
+        self.expect_seconds(numbers.map(|(_, number)| number)).map_err(|message| first.wrong(message))
+    }
+
+    /// That numbers of one capture can be nothing but times since 1970, or a person has said that they are.
+    fn expect_seconds<'a>(&self, numbers: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        let doubt = number::doubt(&numbers.collect::<Vec<_>>());
+        doubt.filter(|_| !self.options.since_1970).map_or(Ok(()), Err)
+    }
+
+    /// The same of all times that were given by hand.
+    fn expect_no_dates_by_hand(&self) -> Result<(), IrqtraceError> {
+        let given = self.options.sources.iter().filter_map(|source| source.at.as_deref());
+        let stamps: Vec<Stamp> = given.map(by_hand).collect::<Result<_, _>>()?;
+        let numbers = stamps.iter().filter_map(|stamp| stamp.number.as_deref());
+        self.expect_seconds(numbers).map_err(|message| ConfigError(message).into())
+    }
+
     fn taken_at(&mut self, stamp: &Stamp, section: &Section, log: Option<usize>) -> Result<Taken, String> {
         Ok(Taken {
             ns: self.zones.utc_ns(&stamp.when)?,
@@ -206,10 +240,13 @@ impl Gathering<'_> {
         let place = Place { path: path.into(), line: 1, offset: 0 };
         let section = Section { stamp: None, place, texts: std::mem::take(&mut report.texts) };
         let (stamp, place) = match at {
-            Some(at) => (by_hand(at)?, section.place.clone()),
+            // All numbers that were given by hand have been judged together.
+            Some(at) => (Stamp { number: None, ..by_hand(at)? }, section.place.clone()),
             None => report.date()?,
         };
-        let taken = self.taken_at(&stamp, &section, None).map_err(|message| place.wrong(message))?;
+        let alone = self.expect_seconds(stamp.number.as_deref().into_iter());
+        let taken = alone.and_then(|()| self.taken_at(&stamp, &section, None));
+        let taken = taken.map_err(|message| place.wrong(message))?;
         self.taken.push(Taken { basis: if at.is_some() { Basis::ByHand } else { Basis::Report }, ..taken });
         self.reports.push((path.to_path_buf(), report));
         Ok(())
@@ -218,6 +255,7 @@ impl Gathering<'_> {
     /// Gives times to the texts that have none of their own: by hand, by their names, or by their last change.
     fn time_the_untimed(&mut self) -> Result<(), IrqtraceError> {
         let (mut named, mut unnamed, mut changed) = (None, None, Vec::new());
+        let mut numbers: BTreeMap<PathBuf, Vec<(Arc<Path>, String)>> = BTreeMap::new();
         for Untimed { section, at } in std::mem::take(&mut self.untimed) {
             let path = Arc::clone(&section.place.path);
             let wrong = |message: String| IrqtraceError::from(ConfigError(format!("{}: {message}", path.display())));
@@ -226,9 +264,13 @@ impl Gathering<'_> {
                 self.taken.push(Taken { basis: Basis::ByHand, ..taken });
             } else if self.options.times == Some(Times::Mtimes) {
                 changed.push((section, last_change(&path)?));
-            } else if let Some(stamp) = time_in_path(&path) {
-                let taken = stamp.and_then(|stamp| self.taken_at(&stamp, &section, None)).map_err(wrong)?;
+            } else if let Some((folder, found)) = time_in_path(&path) {
+                let stamp = found.map_err(wrong)?;
+                let taken = self.taken_at(&stamp, &section, None).map_err(wrong)?;
                 self.taken.push(taken);
+                if let Some(number) = stamp.number {
+                    numbers.entry(folder).or_default().push((Arc::clone(&path), number));
+                }
                 named = Some(path);
             } else {
                 unnamed.get_or_insert(path);
@@ -236,6 +278,10 @@ impl Gathering<'_> {
         }
         if let Some(path) = unnamed {
             return Err(nothing_tells(&path, named.as_deref()).into());
+        }
+        for capture in numbers.values() {
+            self.expect_seconds(capture.iter().map(|(_, number)| number.as_str()))
+                .map_err(|message| ConfigError(format!("{}: {message}", capture[0].0.display())))?;
         }
         for (section, ns) in changed {
             let resolution_ns = if ns % NS_PER_S == 0 { COARSE_NS } else { TICK_NS };
@@ -255,9 +301,10 @@ fn nothing_tells(path: &Path, named: Option<&Path>) -> ConfigError {
     ))
 }
 
-/// The time in the name of a file, or else in that of its folder, be that the one that we are in.
-fn time_in_path(path: &Path) -> Option<Result<Stamp, String>> {
-    let of = |path: &Path| name::time_of(&path.file_name()?.to_string_lossy());
+/// The time in the name of a file, or else in that of its folder, be that the one that we are in; and the folder in which
+/// what has that name stands beside others of its capture.
+fn time_in_path(path: &Path) -> Option<(PathBuf, Found)> {
+    let of = |path: &Path| Some((path.parent()?.into(), name::time_of(&path.file_name()?.to_string_lossy())?));
     let folder = |path: &Path| {
         let folder = std::path::absolute(path).ok()?.parent()?.to_path_buf();
         if folder.ends_with("..") { folder.canonicalize().ok() } else { Some(folder) }

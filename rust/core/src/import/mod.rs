@@ -10,6 +10,7 @@ mod gather;
 mod iso;
 mod machine;
 mod name;
+mod number;
 mod order;
 mod report;
 mod scan;
@@ -67,6 +68,8 @@ pub struct Options {
     pub sources: Vec<Source>,
     /// Names where nothing is said.
     pub times: Option<Times>,
+    /// Numbers that may as well be dates are seconds since 1970.
+    pub since_1970: bool,
     /// The zone of times that name none.
     pub zone: Option<String>,
     /// The name of the machine.

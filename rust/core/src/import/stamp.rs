@@ -14,6 +14,8 @@ const BEYOND_NS: i64 = 9_214_646_400 * NS_PER_S;
 pub(super) struct Stamp {
     pub(super) when: When,
     pub(super) resolution_ns: i64,
+    /// The digits before any point, of what is a number and does not say that it is one of seconds.
+    pub(super) number: Option<String>,
 }
 
 /// A time of UTC, or of a zone that has to be known.
@@ -55,7 +57,8 @@ impl Stamp {
         let line =
             line.trim_matches(|letter: char| letter.is_whitespace() || "=#*_[]()<>|~:;\u{feff}".contains(letter));
         let text = line.trim_matches('-').trim();
-        epoch(text.strip_prefix('@').unwrap_or(text)).or_else(|| iso::of_text(text)).or_else(|| of_words(text))
+        let seconds = || Some(epoch(text.strip_prefix('@')?)?.map(|stamp| Self { number: None, ..stamp }));
+        epoch(text).or_else(seconds).or_else(|| iso::of_text(text)).or_else(|| of_words(text))
     }
 
     /// The time of a date and a clock, `text` as it was written.
@@ -80,7 +83,7 @@ impl Stamp {
             Beside::Letters(letters) => When::Local { at, letters: Some(letters) },
             Beside::Nothing => When::Local { at, letters: None },
         };
-        Ok(Self { when, resolution_ns })
+        Ok(Self { when, resolution_ns, number: None })
     }
 }
 
@@ -112,7 +115,7 @@ pub(super) fn epoch(text: &str) -> Option<Found> {
     let (nanos, resolution_ns) = fraction_of(fraction);
     let seconds: i64 = seconds.parse().ok()?;
     let ns = seconds.checked_mul(NS_PER_S).and_then(|ns| ns.checked_add(i64::from(nanos)));
-    Some(in_range(ns, text).map(|ns| Stamp { when: When::Utc(ns), resolution_ns }))
+    Some(in_range(ns, text).map(|ns| Stamp { when: When::Utc(ns), resolution_ns, number: Some(whole.to_owned()) }))
 }
 
 /// What up to nine digits behind the point are, and the last of them is, in nanoseconds.
@@ -215,7 +218,7 @@ mod tests {
 
     fn utc(line: &str) -> (i64, i64) {
         match Stamp::of_line(line) {
-            Some(Ok(Stamp { when: When::Utc(ns), resolution_ns })) => (ns - NOON, resolution_ns),
+            Some(Ok(Stamp { when: When::Utc(ns), resolution_ns, .. })) => (ns - NOON, resolution_ns),
             other => panic!("{line:?} is {other:?}"),
         }
     }
