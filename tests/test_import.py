@@ -465,15 +465,17 @@ def test_texts_whose_order_is_not_known_are_an_error_where_it_matters(tmp_path: 
     assert counted(import_text([log, copy])) == {"eth0": 40}
 
 
-def test_a_wrap_over_a_long_time_is_told(tmp_path: Path) -> None:
-    def log(apart: int) -> Path:
-        high, low = (Captured({**FIRST.counts, "eth0": [count, 0]}) for count in (2**32 - 100, 1_000))
-        return saved(tmp_path / "a.log", log_text([str(NOON_S), str(NOON_S + apart)], (high, low)))
-
-    for apart, told in ((60, []), (3_600, ["long_wraps"])):
-        trace = import_text(log(apart))
-        assert counted(trace) == {"eth0": 1_100}
-        assert [warning.type for warning in trace.warnings] == told
+@pytest.mark.parametrize(
+    ("apart", "high", "low"), [(60, 2**32 - 100, 1_000), (300, 3 * 10**9, 17), (3_600, 2**32 - 1, 0)]
+)
+def test_each_count_that_is_taken_to_have_wrapped_is_told(tmp_path: Path, apart: int, high: int, low: int) -> None:
+    texts = tuple(Captured({**FIRST.counts, "eth0": [count, 0]}) for count in (high, low))
+    trace = import_text(saved(tmp_path / "a.log", log_text([str(NOON_S), str(NOON_S + apart)], texts)))
+    assert counted(trace) == {"eth0": 2**32 - high + low}
+    (warning,) = trace.warnings
+    assert warning.type == "long_wraps"
+    assert "once" in warning.message
+    assert "begun anew" in warning.message
 
 
 def test_two_times_by_hand_that_are_swapped_are_told(tmp_path: Path) -> None:

@@ -106,9 +106,6 @@ impl TrackedCell {
     }
 }
 
-/// How long it takes a count at least to come round to where it was: over a longer time nobody knows how often it did.
-pub(crate) const ROUND_NS: u64 = WRAP * NS_PER_INTERRUPT;
-
 /// How much a count grew that is now below what it was, if it may have wrapped in this time.
 pub(crate) fn wrapped(before: u64, now: u64, elapsed_ns: u64) -> Option<u64> {
     if now >= before || before >= WRAP {

@@ -14,7 +14,7 @@ use crate::parse::{TextKind, parse};
 use crate::select::Selection;
 use crate::source::{ReadError, TextSource};
 use crate::store::Store;
-use crate::track::{LineKeys, ROUND_NS, Tracker};
+use crate::track::{LineKeys, Tracker};
 use crate::{
     Clock, ClockAnchor, EngineName, HostFacts, IrqtraceError, Kind, ManualClock, Settings, Trace, TraceWriter,
     WarningType, Window,
@@ -56,7 +56,7 @@ pub(super) fn write(
     let mut store = Store::new(facts, file.map(Into::into));
     let mut keys = LineKeys::default();
     let total = moments.iter().flat_map(|moment| &moment.texts).map(|text| text.bytes).sum();
-    let (mut done, mut long_wraps) = (0, 0);
+    let (mut done, mut wraps) = (0, 0);
     for moment in moments {
         let sample = (moment.window.begin - t0) / interval_ns;
         let late_ns = moment.window.begin - t0 - sample * interval_ns;
@@ -67,10 +67,8 @@ pub(super) fn write(
             followed.expect_same_machine(text, moment)?;
             let events = block.events.len();
             followed.write(&mut block, &mut keys, (sample, late_ns), moment.window);
-            if followed.elapsed_ns > ROUND_NS {
-                let is_wrap = |event: &&Event| matches!(event, Event::Direct { why: Indirect::Wrapped, .. });
-                long_wraps += block.events[events..].iter().filter(is_wrap).count();
-            }
+            let is_wrap = |event: &&Event| matches!(event, Event::Direct { why: Indirect::Wrapped, .. });
+            wraps += block.events[events..].iter().filter(is_wrap).count();
             done += text.bytes;
         }
         if let [interrupts, softirqs] = &files[..]
@@ -88,8 +86,8 @@ pub(super) fn write(
         let detail = format!("{rough} of {} samples", moments.len());
         store.remark(Remark::Note { r#type: WarningType::RoughTimes, detail })?;
     }
-    if long_wraps > 0 {
-        let detail = if long_wraps == 1 { "once".to_owned() } else { format!("{long_wraps} times") };
+    if wraps > 0 {
+        let detail = if wraps == 1 { "once".to_owned() } else { format!("{wraps} times") };
         store.remark(Remark::Note { r#type: WarningType::LongWraps, detail })?;
     }
     let trace = in_memory.then(|| store.trace()).transpose()?;
@@ -121,8 +119,6 @@ struct Followed<'a> {
     trackers: Vec<Tracker>,
     /// The last text, where it stands, and the moment that it is of.
     seen: Option<(Seen, Text, &'a Moment)>,
-    /// How long before this text that one was read at most.
-    elapsed_ns: u64,
 }
 
 impl<'a> Followed<'a> {
@@ -137,7 +133,6 @@ impl<'a> Followed<'a> {
             trackers: (0_u8..).skip(first_group).zip(groups).map(|(at, group)| Tracker::new(at, group.kind)).collect(),
             engine,
             seen: None,
-            elapsed_ns: 0,
         }
     }
 
@@ -165,7 +160,6 @@ impl<'a> Followed<'a> {
                 )));
             }
             let elapsed_ns = u64::try_from(moment.window.end - then.window.begin).unwrap_or(0);
-            self.elapsed_ns = elapsed_ns;
             let place = &of.place;
             let other = if place.path == text.place.path {
                 format!("the text of line {}", place.line)

@@ -74,8 +74,8 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
              and rates between reports may lie outside their bounds",
         ),
         WarningType::LongWraps => format!(
-            "counts fell between reads that are minutes apart, and were taken to have wrapped once{detail}: in so long a \
-             time they may have wrapped more often, or begun anew; texts that follow sooner tell",
+            "counts fell between reads that are far apart, and were taken to have wrapped{detail}: they may have begun anew \
+             with their driver, or wrapped more often where minutes lie between; texts that follow sooner tell more",
         ),
         WarningType::Incomplete => {
             format!("the recording has not come to its end{detail}: what was read until then is complete")

@@ -47,7 +47,7 @@ pub enum WarningType {
     MissingSegments,
     /// When samples were read is known only to some minutes.
     RoughTimes,
-    /// Counts fell in so long a time that they may have wrapped more than once.
+    /// Counts fell in a time so long that they may have wrapped, and nothing tells whether they did, or how often.
     LongWraps,
 }
 
