@@ -453,6 +453,60 @@ def test_a_driver_that_is_loaded_anew_is_no_start_of_the_machine(tmp_path: Path)
         import_text(log)
 
 
+def numbered(rows: list[tuple[int, int, str]], own: dict[str, list[int]]) -> str:
+    """A text of devices, each with its number and count, and of the kernel's own counts."""
+    devices = "".join(
+        f" {number}: {count:>10}          0  PCI-MSIX-{name}      {name}\n" for number, count, name in rows
+    )
+    kernels = "".join(f"{irq}: {a:>10} {b:>10}   {irq} interrupts\n" for irq, (a, b) in own.items())
+    return f"           CPU0       CPU1\n{devices}{kernels}"
+
+
+OWN = {"LOC": [100_000, 90_000], "RES": [500, 500], "TLB": [50, 50]}
+DEVICES = [(24, 1_000, "mlx0"), (25, 1_000, "mlx1"), (32, 2_000, "nvme0"), (33, 2_000, "nvme1")]
+SWAPPED = [(24, 3, "nvme0"), (25, 3, "nvme1"), (32, 5, "mlx0"), (33, 5, "mlx1")]
+
+
+def test_devices_that_swap_their_numbers_are_of_one_machine_where_the_kernels_own_counts_go_on(tmp_path: Path) -> None:
+    def log(own: dict[str, list[int]]) -> Path:
+        texts = [numbered(DEVICES, OWN), numbered(SWAPPED, own)]
+        return saved(tmp_path / "a.log", f"1767700800\n{texts[0]}1767700900\n{texts[1]}")
+
+    trace = import_text(log({"LOC": [100_100, 90_100], "RES": [600, 500], "TLB": [150, 50]}))
+    assert counted(trace) == {"LOC interrupts": 200, "RES interrupts": 100, "TLB interrupts": 100}
+    assert conserved(trace)
+    tenth_more = {irq: [count * 11 // 10 for count in counts] for irq, counts in OWN.items()}
+    one_fell = {**OWN, "RES": [499, 500]}
+    for own in (tenth_more, one_fell):
+        with pytest.raises(
+            ParseError, match=r"stand for something else.*import each by itself, or give .*--same-machine"
+        ):
+            import_text(log(own))
+        assert len(times_of(import_text(log(own), same_machine=True))) == 2
+    fallen = {**OWN, "LOC": [99_999, 90_100]}
+    with pytest.raises(ParseError, match=r"LOC of CPU 0 fell from 100000 to 99999; import each by itself$"):
+        import_text(log(fallen), same_machine=True)
+
+
+def test_whether_a_driver_began_anew_is_asked_where_the_kernels_own_counts_are_not_there(tmp_path: Path) -> None:
+    texts = [numbered([(24, count, "eth0"), (25, count, "eth0-rx")], {}) for count in (5_000, 3)]
+    log = saved(tmp_path / "a.log", f"1767700800\n{texts[0]}1767700810\n{texts[1]}")
+    with pytest.raises(ParseError, match=r"2 of the 2 counts that were above 0 have fallen; .*--same-machine"):
+        import_text(log)
+    trace = import_text(log, same_machine=True)
+    assert {warning.type for warning in trace.warnings} == {"reset", "layout_changed"}
+    assert conserved(trace)
+    assert run(log, "-o", tmp_path / "t.parquet", "--quiet", "--same-machine") == 0
+
+
+def test_the_last_device_of_a_text_without_other_lines_may_go(tmp_path: Path) -> None:
+    texts = [numbered(DEVICES[:left], {}) for left in (3, 2)]
+    log = saved(tmp_path / "a.log", f"1767700800\n{texts[0]}1767700810\n{texts[1]}")
+    trace = import_text(log)
+    assert [warning.type for warning in trace.warnings] == ["layout_changed"]
+    assert trace.lines["last_sample"].to_list() == [None, None, 0]
+
+
 def test_texts_whose_order_is_not_known_are_an_error_where_it_matters(tmp_path: Path) -> None:
     grown = [FIRST.grown(eth0=[by, 0]) for by in (0, 5, 40, 9)]
     times = [f"{NOON_S - 1}.5", f"{NOON_S}.5", f"{NOON_S + 1}.5"]

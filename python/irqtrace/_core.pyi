@@ -244,6 +244,7 @@ def import_text(
     since_1970: bool = False,
     zone: str | None = None,
     host: str | None = None,
+    same_machine: bool = False,
     path: str | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int], object] | None = None,

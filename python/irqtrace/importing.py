@@ -29,6 +29,7 @@ def import_text(
     since_1970: bool = False,
     zone: str | None = None,
     host: str | None = None,
+    same_machine: bool = False,
     within: Duration = "100ms",
     path: str | Path | None = None,
     overwrite: bool = False,
@@ -50,6 +51,8 @@ def import_text(
             numbers of a log, of a folder's names, or that were given by hand may be either.
         zone: of times that name none: ``"UTC"``, ``"Europe/Berlin"``, ``"+01:00"``.
         host: the name of the machine, where no report tells it.
+        same_machine: whether the texts are of one start of one machine also where its devices, or their counts, look
+            like another's, as after drivers were loaded anew. The kernel's own counts have to go on all the same.
         within: how long after its time a text was read at most (before it, for ``"mtimes"``), from 0 to 2 s. What is
             longer makes the bounds of rates wider.
         path: the trace file to write; memory stays bounded then. It appears under its name when it is complete. None
@@ -75,6 +78,7 @@ def import_text(
         since_1970=since_1970,
         zone=zone,
         host=host,
+        same_machine=same_machine,
         within=within,
         path=path,
         overwrite=overwrite,
@@ -89,6 +93,7 @@ def import_sources(
     since_1970: bool,
     zone: str | None,
     host: str | None,
+    same_machine: bool,
     within: Duration,
     path: str | Path | None,
     overwrite: bool,
@@ -101,6 +106,7 @@ def import_sources(
         since_1970=since_1970,
         zone=zone,
         host=host,
+        same_machine=same_machine,
         within_ns=duration_ns(within, "within"),
         path=None if path is None else utf8_path(path),
         overwrite=overwrite,

@@ -46,6 +46,11 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--zone", metavar="ZONE", help="of times that name none: UTC, Europe/Berlin, +01:00")
     parser.add_argument("--host", metavar="NAME", help="the machine's name, where no report tells it")
     parser.add_argument(
+        "--same-machine",
+        action="store_true",
+        help="all are of one start of one machine, also where drivers have begun anew and nothing else tells",
+    )
+    parser.add_argument(
         "--within",
         metavar="DURATION",
         default="100ms",
@@ -74,6 +79,7 @@ def _import(options: argparse.Namespace) -> int:
             since_1970=options.since_1970,
             zone=options.zone,
             host=options.host,
+            same_machine=options.same_machine,
             within=options.within,
             path=options.output,
             overwrite=options.force,

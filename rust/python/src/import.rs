@@ -15,7 +15,7 @@ const STEP: Duration = Duration::from_millis(100);
 /// The trace of captured texts.
 #[pyfunction]
 #[pyo3(signature = (
-    sources, *, within_ns, times=None, since_1970=false, zone=None, host=None, path=None, overwrite=false, progress=None
+    sources, *, within_ns, times=None, since_1970=false, zone=None, host=None, same_machine=false, path=None, overwrite=false, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "keyword-only options, each with its name in Python")]
 pub fn import_text(
@@ -26,6 +26,7 @@ pub fn import_text(
     since_1970: bool,
     zone: Option<String>,
     host: Option<String>,
+    same_machine: bool,
     path: Option<PathBuf>,
     overwrite: bool,
     progress: Option<Py<PyAny>>,
@@ -36,6 +37,7 @@ pub fn import_text(
         since_1970,
         zone,
         host,
+        same_machine,
         within_ns,
     };
     let mut ended_by = None;

@@ -11,6 +11,10 @@ use crate::{Kind, Line};
 /// Of fewer lines in common nothing is concluded from their names.
 const FEW_LINES: usize = 3;
 
+/// How much has to speak for it that the kernel's own counts are those of before and went on: another machine's would stand so
+/// little above them once in a thousand times.
+const BITS: u32 = 10;
+
 /// Counts of no interrupts, or of those of other rows: old kernels of x86 print CAL as a difference, which may fall, and
 /// STK of parisc is a gauge.
 const NOT_STEADY: [&str; 2] = ["CAL", "STK"];
@@ -22,17 +26,29 @@ pub(super) struct Seen {
     pub(super) counts: Vec<u64>,
 }
 
-/// What says that the second text, read in so much time at most after the first, is of another machine, or was read after
-/// another start of it.
-pub(super) fn contradiction(kind: TextKind, before: &Seen, now: &Seen, elapsed_ns: u64) -> Option<String> {
-    if kind == TextKind::Softirqs && before.layout.cpus != now.layout.cpus {
-        return Some(format!(
-            "it has {} and that {}, and this file names all CPUs that a machine can have",
-            cpus(now.layout.cpus.len()),
-            cpus(before.layout.cpus.len())
-        ));
-    }
-    other_lines(before, now).or_else(|| Fallen::between(before, now, elapsed_ns).of_a_restart())
+/// What says that a text is of another machine than the one before, or was read after another start of it.
+#[derive(Debug)]
+pub(super) struct Contradiction {
+    pub(super) why: String,
+    /// No driver can do that.
+    pub(super) is_certain: bool,
+}
+
+/// Of a text that was read in so much time at most after the one before.
+pub(super) fn contradiction(kind: TextKind, before: &Seen, now: &Seen, elapsed_ns: u64) -> Option<Contradiction> {
+    let fallen = Fallen::between(before, now, elapsed_ns);
+    let is_bare = fallen.own.1 == 0;
+    let certain = other_cpus(kind, before, now)
+        .or_else(|| other_letters(before, now))
+        .or(fallen.timer)
+        .or_else(|| most(fallen.own))
+        .map(|why| Contradiction { why, is_certain: true });
+    let doubt = || {
+        let other = other_devices(before, now).filter(|_| !goes_on(before, now, elapsed_ns));
+        let why = other.or_else(|| most(fallen.devices).filter(|_| is_bare))?;
+        Some(Contradiction { why, is_certain: false })
+    };
+    certain.or_else(doubt)
 }
 
 /// Whether a count of the second text is below that of the first.
@@ -49,26 +65,43 @@ pub(super) fn missing_cpu(interrupts: &Seen, softirqs: &Seen) -> Option<String> 
     ))
 }
 
-/// Whether the second text ends early: it has the first lines of the one before, and none of its last ones. What a machine
-/// loses stands in the middle: the lines of CPUs, and the kernel's own, stay.
+/// Whether the second text ends early: it has the first lines of the one before, and none of its last ones, of which some are
+/// the kernel's own. What a machine loses are lines of devices.
 pub(super) fn ends_early(before: &Seen, now: &Seen) -> bool {
     let (old, new) = (&before.layout.lines, &now.layout.lines);
-    new.len() < old.len() && new.iter().zip(old).all(|(new, old)| new.same_line(old))
+    let has_first = new.len() < old.len() && new.iter().zip(old).all(|(new, old)| new.same_line(old));
+    has_first && old[new.len()..].iter().any(|line| line.kind != Kind::Irq)
 }
 
 fn cpus(count: usize) -> String {
     if count == 1 { "1 CPU".to_owned() } else { format!("{count} CPUs") }
 }
 
-/// Lines that cannot be those of before: none is shared, or numbers stand for other devices at other chips.
-fn other_lines(before: &Seen, now: &Seen) -> Option<String> {
+fn other_cpus(kind: TextKind, before: &Seen, now: &Seen) -> Option<String> {
+    (kind == TextKind::Softirqs && before.layout.cpus != now.layout.cpus).then(|| {
+        format!(
+            "it has {} and that {}, and this file names all CPUs that a machine can have",
+            cpus(now.layout.cpus.len()),
+            cpus(before.layout.cpus.len())
+        )
+    })
+}
+
+fn other_letters(before: &Seen, now: &Seen) -> Option<String> {
     let lettered = |seen: &Seen| -> HashSet<String> {
         seen.layout.lines.iter().filter(|line| line.kind == Kind::Arch).map(|line| line.irq.clone()).collect()
     };
     let (old, new) = (lettered(before), lettered(now));
-    if !old.is_empty() && !new.is_empty() && old.is_disjoint(&new) {
-        return Some("they have no lettered line in common".to_owned());
-    }
+    let is_other = !old.is_empty() && !new.is_empty() && old.is_disjoint(&new);
+    is_other.then(|| "they have no lettered line in common".to_owned())
+}
+
+fn most((fell, all): (usize, usize)) -> Option<String> {
+    (fell * 2 > all).then(|| format!("{fell} of the {all} counts that were above 0 have fallen"))
+}
+
+/// Numbers that stand for other devices at other chips.
+fn other_devices(before: &Seen, now: &Seen) -> Option<String> {
     let numbered: HashMap<u32, &Line> =
         before.layout.lines.iter().filter_map(|line| Some((line.number?, line))).collect();
     let both: Vec<(&Line, &Line)> =
@@ -127,13 +160,24 @@ impl Fallen {
             self.timer.get_or_insert_with(|| format!("LOC of CPU {cpu} fell from {old} to {new}"));
         }
     }
+}
 
-    /// What says that the machine was started between the texts: its timer, or more than half of the counts.
-    fn of_a_restart(self) -> Option<String> {
-        let (fell, all) = if self.own.1 > 0 { self.own } else { self.devices };
-        let most = (fell * 2 > all).then(|| format!("{fell} of the {all} counts that were above 0 have fallen"));
-        self.timer.or(most)
+/// Whether the kernel's own counts are those of before, a little later: by what part the counts of a line have grown tells
+/// how often those of another machine, which may be any, would stand there. Of a line the CPU that says the least is asked,
+/// since what makes the counts of one CPU alike makes those of all.
+fn goes_on(before: &Seen, now: &Seen, elapsed_ns: u64) -> bool {
+    let old: HashMap<_, u64> = cells(before).collect();
+    let mut bits: HashMap<(&str, &str), u32> = HashMap::new();
+    for ((kind, irq, name, cpu), new) in cells(now) {
+        let Some(&old) = old.get(&(kind, irq, name, cpu)).filter(|&&old| old > 0) else { continue };
+        if kind == Kind::Irq || NOT_STEADY.contains(&irq) {
+            continue;
+        }
+        let Some(grown) = new.checked_sub(old).or_else(|| wrapped(old, new, elapsed_ns)) else { return false };
+        let told = (old / (grown + 1)).checked_ilog2().unwrap_or(0);
+        bits.entry((irq, name)).and_modify(|least| *least = told.min(*least)).or_insert(told);
     }
+    bits.values().sum::<u32>() >= BITS
 }
 
 /// What tells a count apart: kind, label and name of its line, and the CPU.

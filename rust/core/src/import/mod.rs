@@ -74,6 +74,8 @@ pub struct Options {
     pub zone: Option<String>,
     /// The name of the machine.
     pub host: Option<String>,
+    /// All texts are of one start of one machine, also where devices and their counts do not tell.
+    pub same_machine: bool,
     /// How long after its time a text was read at most; before it, where that is of its file's last change.
     pub within_ns: i64,
 }
@@ -101,7 +103,7 @@ pub fn import(
         expect_no_source(path, &gathered.taken)?;
     }
     let moments = order::moments(gathered.taken, options.within_ns)?;
-    series::write(&moments, gathered.host, writer, progress)
+    series::write(&moments, gathered.host, options.same_machine, writer, progress)
 }
 
 /// That what is to be written is not what is read.

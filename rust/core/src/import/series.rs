@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Progress;
 use super::gather::Basis;
-use super::machine::{Seen, any_fell, contradiction, ends_early, missing_cpu};
+use super::machine::{Contradiction, Seen, any_fell, contradiction, ends_early, missing_cpu};
 use super::order::Moment;
 use super::scan::Text;
 use crate::block::{Block, Event, Indirect, Read, read_ns};
@@ -29,6 +29,7 @@ const KINDS: [TextKind; 2] = [TextKind::Interrupts, TextKind::Softirqs];
 pub(super) fn write(
     moments: &[Moment],
     mut host: HostFacts,
+    same_machine: bool,
     file: Option<TraceWriter>,
     progress: &mut Progress<'_>,
 ) -> Result<Option<Trace>, IrqtraceError> {
@@ -64,7 +65,7 @@ pub(super) fn write(
             let Some(text) = moment.texts.iter().find(|text| text.kind == followed.kind) else { continue };
             let is_last = sample > 0 && std::ptr::eq(moment, last);
             followed.read(text, moment.window).map_err(|error| if is_last { cut_off(error) } else { error })?;
-            followed.expect_same_machine(text, moment)?;
+            followed.expect_same_machine(text, moment, same_machine)?;
             let events = block.events.len();
             followed.write(&mut block, &mut keys, (sample, late_ns), moment.window);
             let is_wrap = |event: &&Event| matches!(event, Event::Direct { why: Indirect::Wrapped, .. });
@@ -147,8 +148,14 @@ impl<'a> Followed<'a> {
         }
     }
 
-    /// That what was read is of the machine of the text before, and was read after it.
-    fn expect_same_machine(&mut self, text: &Text, moment: &'a Moment) -> Result<(), IrqtraceError> {
+    /// That what was read is of the machine of the text before, and was read after it; where that is in doubt, a person may
+    /// have said so.
+    fn expect_same_machine(
+        &mut self,
+        text: &Text,
+        moment: &'a Moment,
+        same_machine: bool,
+    ) -> Result<(), IrqtraceError> {
         let parser = self.engine.parser();
         let now = Seen { layout: parser.layout().clone(), counts: parser.counts().to_vec() };
         if let Some((before, of, then)) = &self.seen {
@@ -172,12 +179,17 @@ impl<'a> Followed<'a> {
                      counts are less here: leave one of them out, or give finer times"
                 )));
             }
-            if let Some(why) = contradiction(self.kind, before, &now, elapsed_ns) {
+            let contradiction = contradiction(self.kind, before, &now, elapsed_ns);
+            if let Some(Contradiction { why, is_certain }) =
+                contradiction.filter(|found| found.is_certain || !same_machine)
+            {
+                let driver = ", or give same_machine (--same-machine) if only drivers began anew";
+                let help = if is_certain { "" } else { driver };
                 let is_by_hand = moment.basis == Basis::ByHand && then.basis == Basis::ByHand;
                 let swapped = if is_by_hand { ", or their two times are swapped" } else { "" };
                 return Err(text.place.wrong(format!(
                     "this is of another machine than {other}, or the machine was started anew between \
-                     them{swapped}: {why}; import each by itself"
+                     them{swapped}: {why}; import each by itself{help}"
                 )));
             }
         }
