@@ -310,8 +310,19 @@ def test_a_clock_that_runs_backwards_is_an_error_with_both_times(tmp_path: Path)
     with pytest.raises(ParseError, match=r"12:00:59Z here, after 2026-01-06T12:01:00Z in line 8") as caught:
         import_text(log)
     assert (caught.value.path, caught.value.line) == (str(log), 15)
-    log.write_text(log_text(["1767700800", "1767700860", "1767700860"]))
-    with pytest.raises(ParseError, match="does not run forward"):
+
+
+def test_two_texts_of_one_time_are_one_sample_unless_they_are_of_one_kind(tmp_path: Path) -> None:
+    # Each text with a `date` of its own, which is done within the second.
+    parts = [
+        f"{NOON_S + after}\n{one.interrupts}{NOON_S + after}\n{one.softirqs}"
+        for after, one in zip(UNEVEN, SERIES, strict=True)
+    ]
+    trace = import_text(saved(tmp_path / "a.log", "".join(parts)))
+    assert times_of(trace) == after_noon(*UNEVEN)
+    assert counted(trace) == GROWN
+    log = saved(tmp_path / "b.log", log_text(["1767700800", "1767700860", "1767700860"]))
+    with pytest.raises(ParseError, match=r"b\.log: line 15, .* as line 8 is: two texts of one kind .* finer.*%s\.%N"):
         import_text(log)
 
 

@@ -179,7 +179,7 @@ impl Gathering<'_> {
                 continue;
             };
             let taken = self.taken_at(stamp, &section, log).map_err(|message| section.place.wrong(message))?;
-            if let Some(before) = before.filter(|before| before.ns >= taken.ns) {
+            if let Some(before) = before.filter(|before| before.ns > taken.ns) {
                 return Err(section.place.wrong(format!(
                     "the clock does not run forward: {} here, after {} in line {}",
                     shown(taken.ns),

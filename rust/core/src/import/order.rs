@@ -53,13 +53,15 @@ fn at_one_time(Taken { place, basis, log, ns, .. }: &Taken, other: &Place) -> Ir
         return place.wrong("this text was given twice");
     }
     let path = other.path.display();
-    let (what, help) = match basis {
-        Basis::Changed => ("was last changed", "; copying may have given both the time of the copy"),
-        Basis::Before if log.is_none() => ("is of", "; in names a fraction of a second has six or nine digits"),
-        Basis::Before | Basis::ByHand | Basis::Report => ("is of", ""),
+    let finer = match (basis, log) {
+        (Basis::Changed, _) => "; copying may have given both the time of the copy",
+        (Basis::Before, Some(_)) => "; finer times are missing, as `date +%s.%N` prints them",
+        (Basis::Before, None) => "; finer times are missing: in names a fraction of a second has six or nine digits",
+        (Basis::ByHand | Basis::Report, _) => "; finer times are missing",
     };
+    let what = if *basis == Basis::Changed { "was last changed" } else { "is of" };
     let line = if other.path == place.path { format!("line {}", other.line) } else { format!("{path}") };
-    place.wrong(format!("{what} {}, as {line} is: two texts of one kind cannot be of one time{help}", shown(*ns)))
+    place.wrong(format!("{what} {}, as {line} is: two texts of one kind cannot be of one time{finer}", shown(*ns)))
 }
 
 /// When each was read: what its time, and how it was taken, leave possible.
