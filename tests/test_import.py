@@ -120,6 +120,12 @@ def test_copies_with_times_in_their_names_are_a_trace(tmp_path: Path, form: str,
             import_text(tmp_path / "copies")
 
 
+@pytest.mark.parametrize("name", ["06-01-2026-12-00-00.txt", "06_01_2026_12_10_15/i", "i.06.01.2026.12.10.15"])
+def test_a_name_with_the_day_first_is_told_so(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"06.01.2026 begins with its day or its month, and which is not known"):
+        import_text(saved(tmp_path / name, FIRST.interrupts), zone="UTC")
+
+
 def test_times_of_last_change_are_taken_only_when_asked_for(tmp_path: Path) -> None:
     names = ["before.txt", "later.txt", "last.txt"]
     for name, after, one in zip(names, UNEVEN, SERIES, strict=True):
@@ -338,6 +344,12 @@ def test_what_is_no_capture_is_an_error_that_names_it(tmp_path: Path) -> None:
     shutil.make_archive(str(tmp_path / "sos"), "gztar", tmp_path / "empty")
     with pytest.raises(SourceUnavailable, match=r"sos\.tar\.gz: is packed or binary.*unpack"):
         import_text(tmp_path / "sos.tar.gz")
+    lz4, seven_zip = b"\x04\x22\x4d\x18d@\xa7", b"7z\xbc\xaf\x27\x1c\0\x04"
+    utf_16 = (FIRST.interrupts.encode(form) for form in ("utf-16", "utf-16-le", "utf-16-be"))
+    for at, packed in enumerate((lz4, seven_zip, *utf_16)):
+        (tmp_path / f"packed{at}").write_bytes(packed)
+        with pytest.raises(SourceUnavailable, match=rf"packed{at}: is packed or binary.*UTF-8"):
+            import_text(tmp_path / f"packed{at}")
     os.mkfifo(tmp_path / "pipe-1767700800")
     with pytest.raises(SourceUnavailable, match="no regular file"):
         import_text(tmp_path / "pipe-1767700800")
@@ -386,6 +398,10 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     },
     "no first time": (lambda log: log.partition("\n")[2], "line 1, byte 0: a text before the first time"),
     "no text": (lambda log: log + "1767700900\n", "line 22, byte .*a time without a text"),
+    "times behind texts": (
+        lambda log: log.partition("\n")[2] + "1767700890\n",
+        "line 21, byte .*a time behind a text: each has to stand before its text",
+    ),
     "two texts": (
         lambda log: log.replace("1767700860\n", "\n---\n"),
         "line 10, byte .*second text of /proc/interrupts under one",

@@ -27,7 +27,21 @@ pub(super) fn time_of(name: &str) -> Option<Found> {
 }
 
 fn time_at(name: &str, at: usize) -> Option<(Found, usize)> {
-    iso::in_name(name, at).or_else(|| epoch_at(name, at))
+    day_first_at(name, at).or_else(|| iso::in_name(name, at)).or_else(|| epoch_at(name, at))
+}
+
+/// `06-01-2026-12`: a date that begins with its day or its month, and a time. Where a whole time begins with the year, what
+/// stands before it is something else, as the end of an address.
+fn day_first_at(name: &str, at: usize) -> Option<(Found, usize)> {
+    let text = name.get(at..at + 13)?;
+    let is_like =
+        |(letter, like): (u8, u8)| if like == b'0' { letter.is_ascii_digit() } else { b"-._ T".contains(&letter) };
+    let is_whole = || matches!(iso::in_name(name, at + 6), Some((Ok(_), _)));
+    (text.bytes().zip(*b"00-00-0000-00").all(is_like) && !is_whole()).then(|| {
+        let date = &text[..10];
+        let both = format!("{date} begins with its day or its month, and which is not known: write it as 2026-01-31");
+        (Err(both), at + text.len())
+    })
 }
 
 /// Seconds since 1970, with six or nine digits of a fraction; or milli-, micro- or nanoseconds. Behind a letter a number is
@@ -74,6 +88,8 @@ mod tests {
             ("interrupts.1767268800.1", 0, NS_PER_S),
             ("1767268800250", 250_000_000, 1_000_000),
             ("20260101120000Z-20260101120000Z", 0, NS_PER_S),
+            ("192.168.10.20-2026-01-01T12-00-00Z", 0, NS_PER_S),
+            ("20260101120000Z-1767268800", 0, NS_PER_S),
         ] {
             match time_of(name) {
                 Some(Ok(Stamp { when: When::Utc(ns), resolution_ns: found, .. })) => {
@@ -135,6 +151,7 @@ mod tests {
             "176726880",
             "before.txt",
             "sn1234567890.txt",
+            "06-01-2026",
         ] {
             assert_eq!(time_of(name), None, "{name}");
         }
@@ -142,6 +159,8 @@ mod tests {
             ("interrupts-20260101-1200.txt", "no seconds"),
             ("20260101T120000Z-20260101T130000Z", "two times"),
             ("20261301-120000", "no day"),
+            ("06-01-2026-12-00-00.txt", "06-01-2026 begins with its day or its month"),
+            ("i_06.01.2026_120000", "06.01.2026 begins with its day or its month"),
         ] {
             let Some(Err(told)) = time_of(name) else { panic!("{name}") };
             assert!(told.contains(wrong), "{told}");

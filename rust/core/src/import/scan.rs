@@ -25,9 +25,21 @@ const SOFTIRQS: [&[u8]; 11] = [
     b"RCU",
 ];
 
-/// How packed files begin, and where.
-const PACKED: [(usize, &[u8]); 6] =
-    [(0, b"\x1f\x8b"), (0, b"\xfd7zXZ"), (0, b"\x28\xb5\x2f\xfd"), (0, b"BZh"), (0, b"PK\x03\x04"), (257, b"ustar")];
+/// How packed files begin, and texts of UTF-16, with and without a mark; and where.
+const PACKED: [(usize, &[u8]); 12] = [
+    (0, b"\x1f\x8b"),
+    (0, b"\xfd7zXZ"),
+    (0, b"\x28\xb5\x2f\xfd"),
+    (0, b"BZh"),
+    (0, b"PK\x03\x04"),
+    (0, b"\x04\x22\x4d\x18"),
+    (0, b"7z\xbc\xaf\x27\x1c"),
+    (257, b"ustar"),
+    (0, b"\xff\xfe"),
+    (0, b"\xfe\xff"),
+    (0, b"\0"),
+    (1, b"\0"),
+];
 
 const UNKNOWN: &str =
     "neither a time in a form that is known, as `date +%s.%N`, `LC_ALL=C date` and `date -Is` print it, nor";
@@ -110,7 +122,7 @@ pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<S
     if PACKED.iter().any(|&(at, magic)| begin.get(at..).is_some_and(|rest| rest.starts_with(magic))) {
         return Err(unavailable(
             "is packed or binary, and no text",
-            "unpack archives first (tar -xf, gunzip, unxz, unzip …)",
+            "unpack archives first (tar -xf, gunzip, unxz, unzip …), and make UTF-8 of UTF-16 (iconv -f UTF-16)",
         )
         .into());
     }
@@ -206,9 +218,13 @@ impl Scan {
         if let Some(section) = self.sections.last()
             && section.texts.is_empty()
         {
-            return Err(section
-                .place
-                .wrong("a time without a text after it: leave the line out, or put its text there"));
+            // As the last line of a log that begins with a text.
+            let is_behind = self.sections[0].stamp.is_none();
+            return Err(section.place.wrong(if is_behind {
+                "a time behind a text: each has to stand before its text, as of `date; cat`"
+            } else {
+                "a time without a text after it: leave the line out, or put its text there"
+            }));
         }
         self.check_kinds()
     }
