@@ -291,6 +291,10 @@ def test_numbers_that_may_as_well_be_dates_are_taken_for_seconds_only_when_asked
     for source in (log, named, folders, by_hand):
         assert times_of(import_text(source, since_1970=True)) == seconds  # type: ignore[arg-type]
     assert times_of(import_text({f"@{numbers[0]}": named[0]})) == seconds[:1], "as `date --date` takes it"
+    path = tmp_path / "t.parquet"
+    assert run(log, "-o", path, "--quiet") == 1
+    assert run(log, "-o", path, "--quiet", "--since-1970") == 0
+    assert times_of(open_trace(path)) == seconds
 
 
 def test_one_number_of_a_capture_that_is_no_date_tells_that_all_are_seconds(tmp_path: Path) -> None:
