@@ -6,6 +6,7 @@ import os
 import random
 import select
 import signal
+import time
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import pytest
 import irqtrace
 from irqtrace import IrqtraceWarning, _core, open_trace
 from irqtrace.cli import main
+from irqtrace.recording import written
 from irqtrace.rotation import Rotation
 from killed import cut_off, kill_and_open, recorder, until
 from test_trace import assert_same_trace, conserved
@@ -151,6 +153,50 @@ def test_the_command_tells_which_segments_there_are(tmp_path: Path, capsys: pyte
     last = names(tmp_path)[-1]
     said = capsys.readouterr().out.replace("\n", "")
     assert f"{tmp_path}/t-000001.parquet to {tmp_path}/{last}: {len(names(tmp_path))} segments, " in said
+
+
+@live
+@pytest.mark.parametrize(
+    ("gone", "says"),
+    [
+        ("t-000001.parquet", "1 of them moved or removed since, "),
+        ("t-*.parquet", " segments, moved or removed since"),
+    ],
+)
+def test_what_others_remove_is_no_failure_of_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], gone: str, says: str
+) -> None:
+    def removed(core: _core.Sampler) -> irqtrace.Trace:
+        for path in tmp_path.glob(gone):
+            path.unlink()
+        return written(core)
+
+    monkeypatch.setattr("irqtrace.cli.record.written", removed)
+    command = ["--", "sh", "-c", "sleep 0.5; exit 7"]
+    assert main(["record", "--rotate", "200ms", "-o", str(tmp_path / "t.parquet"), *command]) == 7
+    said = capsys.readouterr().err
+    assert says in said.replace("\n", "")
+    assert "[Errno" not in said
+
+
+@live
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_who_asks_for_dumps_without_end_ends_no_recorder(tmp_path: Path, number: signal.Signals) -> None:
+    process = recorder(tmp_path / "t.parquet", "--keep", "500ms", "--flush", "10ms")
+    try:
+        until(lambda: len(list(tmp_path.glob("t-*.parquet"))) > 2, process)
+        process.send_signal(number)
+        while process.poll() is None:
+            process.send_signal(signal.SIGUSR1)
+            time.sleep(0.001)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, said
+    # Python may tell of one that came while its handler was replaced.
+    assert said == "" or said.startswith("Exception ignored"), said
+    assert conserved(open_trace(tmp_path))
 
 
 @pytest.mark.parametrize(

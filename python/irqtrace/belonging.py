@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from . import unfinished
 from .display.text import when_text
-from .errors import TraceFormatError
+from .errors import TraceFormatError, in_words
 from .files import scan_flat
 from .gaps import Gap, samples_after
 from .held import Held
@@ -162,7 +162,7 @@ def _missing(
         if number_of(name) - behind not in numbers:
             continue
         if name in problems:
-            told.append(str(problems[name]))
+            told.append(in_words(problems[name]))
         elif name in opened:
             told.append(f"{name} is another trace")
         elif not is_empty(name):

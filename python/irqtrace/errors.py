@@ -9,6 +9,7 @@ __all__ = [
     "PrivilegeError",
     "SourceUnavailable",
     "TraceFormatError",
+    "in_words",
 ]
 
 
@@ -64,3 +65,12 @@ class TraceFormatError(IrqtraceError, ValueError):
 
 class IrqtraceWarning(UserWarning):
     """What a person must know about a result that is right nevertheless."""
+
+
+def in_words(error: BaseException, nameless: str = "") -> str:
+    """What an error says: one of the system names the file, and not its number. ``nameless``: what it is of if none."""
+    if not isinstance(error, OSError) or isinstance(error, IrqtraceError) or not error.errno:
+        return str(error)
+    said = error.strerror or type(error).__name__
+    where = nameless if error.filename is None else error.filename
+    return f"{where}: {said[:1].lower()}{said[1:]}" if where else said

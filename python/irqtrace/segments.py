@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from . import files, unfinished
 from .belonging import ChangedError, TraceFile, by_recording, gaps_between, several
-from .errors import IrqtraceError, TraceFormatError
+from .errors import IrqtraceError, TraceFormatError, in_words
 from .gaps import joined_across
 from .joining import FELL, MISSING, previous_samples
 from .listing import is_empty, listed, series_name, series_names, shown
@@ -282,7 +282,7 @@ def _series(
     files_ = max(in_segments, key=lambda of_one: of_one[0].meta["t0_ns"])
     series = _of_one(name, [file for file in files_ if file.meta["segment"]], opened, problems, settled=settled)
     others = _untold(problems, [gap.what for gap in series.gaps if gap is not None])
-    notes = [f"{problem}: left out, and the segments are opened" for problem in others]
+    notes = [f"{in_words(problem)}: left out, and the segments are opened" for problem in others]
     return replace(series, notes=(*notes, *series.notes))
 
 
@@ -336,7 +336,7 @@ def _goes_on(last: TraceFile) -> bool:
 
 def _untold(problems: Mapping[str, Exception], told: Sequence[str]) -> list[Exception]:
     """The problems that no gap tells of."""
-    return [problem for problem in problems.values() if not any(str(problem) in what for what in told)]
+    return [problem for problem in problems.values() if not any(in_words(problem) in what for what in told)]
 
 
 def _assembled(

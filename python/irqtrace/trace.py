@@ -14,7 +14,7 @@ import polars as pl
 from . import files, frames, listing, segments, unfinished
 from .backing import Flat, Memory, Segments, Unfinished
 from .durations import duration_ns, duration_text
-from .errors import IrqtraceWarning, TraceFormatError
+from .errors import IrqtraceWarning, TraceFormatError, in_words
 from .gaps import spans_of
 from .info import Mark, TraceInfo, TraceWarning, trace_info, trace_marks, trace_warnings
 from .meta import Meta, parse_meta
@@ -280,7 +280,7 @@ def open_files(list_names: Callable[[], list[str]]) -> Trace:
     if not recordings:
         raise problems[0]
     for problem in problems:
-        warnings.warn(f"{problem}: left out, and the others are opened", IrqtraceWarning, stacklevel=3)
+        warnings.warn(f"{in_words(problem)}: left out, and the others are opened", IrqtraceWarning, stacklevel=3)
     return open_found(recordings[0][0])
 
 

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import polars as pl
 
 from irqtrace import listing, segments
-from irqtrace.errors import IrqtraceError, IrqtraceWarning
+from irqtrace.errors import IrqtraceError, IrqtraceWarning, in_words
 from irqtrace.trace import Trace, open_found, open_trace
 
 from .bare import bare_traces
@@ -116,7 +116,7 @@ def _readable(list_paths: Callable[[], list[str]], others: int = 0) -> Iterator[
 
 
 def _tell(problem: Exception) -> None:
-    warnings.warn(f"{problem}: left out, and the others are analysed", IrqtraceWarning, stacklevel=5)
+    warnings.warn(f"{in_words(problem)}: left out, and the others are analysed", IrqtraceWarning, stacklevel=5)
 
 
 def _not_known(trace: Trace, known: list[tuple[int, int]]) -> list[Trace]:

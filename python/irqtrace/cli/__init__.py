@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from irqtrace._core import __version__
 from irqtrace.display.text import harmless
-from irqtrace.errors import IrqtraceError, IrqtraceWarning
+from irqtrace.errors import IrqtraceError, IrqtraceWarning, in_words
 from irqtrace.files import is_panic
 
 from . import (
@@ -154,13 +154,9 @@ def _before_dashes(arguments: list[str]) -> tuple[list[str], list[str] | None]:
 
 
 def _said(error: BaseException) -> str:
-    if isinstance(error, OSError) and not isinstance(error, IrqtraceError) and error.errno:
-        # A file's errors name it: what names none was being printed.
-        where = "standard output" if error.filename is None else error.filename
-        said = error.strerror or type(error).__name__
-        return f"{where}: {said[:1].lower()}{said[1:]}"
     if isinstance(error, IrqtraceError | ValueError | OSError):
-        return str(error)
+        # A file's errors name it: what names none was being printed.
+        return in_words(error, "standard output")
     return f"a mistake in irqtrace itself: {type(error).__name__}: {error}; IRQTRACE_DEBUG=1 shows where"
 
 

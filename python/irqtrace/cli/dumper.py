@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING
 
 from irqtrace.display.text import bytes_text, harmless, time_text
 from irqtrace.dumping import dump_opened
-from irqtrace.errors import IrqtraceError, IrqtraceWarning
+from irqtrace.errors import IrqtraceError, IrqtraceWarning, in_words
 from irqtrace.trace import open_files
 
 if TYPE_CHECKING:
-    import threading
-
     from irqtrace import _core
+
+    from .signals import Flag
 
 
 class Dumper:
     """Writes what was flushed, or the last of it, into ``NAME-dumps/TIME.parquet``, and says so on standard error."""
 
-    def __init__(
-        self, core: _core.Sampler, recording: str, last: str | None, asked: threading.Event, *, quiet: bool
-    ) -> None:
+    def __init__(self, core: _core.Sampler, recording: str, last: str | None, asked: Flag, *, quiet: bool) -> None:
         self._recording = recording
         self._core = core
         self._last = last
@@ -33,12 +31,11 @@ class Dumper:
 
     def look(self) -> bool:
         """Makes a dump if one was asked for. Never true: the recording goes on, also if the dump fails."""
-        if self._asked.is_set():
-            self._asked.clear()
+        if self._asked.take():
             try:
                 said = self._dump()
             except (IrqtraceError, OSError, ValueError) as error:
-                print(f"irqtrace: no dump: {harmless(str(error))}", file=sys.stderr)
+                print(f"irqtrace: no dump: {harmless(in_words(error))}", file=sys.stderr)
             else:
                 if not self._quiet:
                     print(f"irqtrace: {harmless(said)}", file=sys.stderr)

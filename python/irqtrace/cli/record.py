@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from irqtrace.display.summary import print_summary
 from irqtrace.display.table import console
 from irqtrace.display.text import bytes_text, harmless
 from irqtrace.durations import positive_ns
+from irqtrace.errors import in_words
 from irqtrace.recording import STEP_S, written
 from irqtrace.recording import run as run_recording
 from irqtrace.rotation import Rotation
@@ -21,7 +22,7 @@ from .child import Child, NotStarted
 from .dumper import Dumper
 from .memory import give_large_blocks_back
 from .progress import progress_shown
-from .signals import on_signals
+from .signals import Flag, on_signals
 
 if TYPE_CHECKING:
     import argparse
@@ -80,28 +81,40 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         # What the command prints is its own; a summary in the middle of it would spoil it.
         screen = console(sys.stderr if command else sys.stdout)
-        print_summary(screen, written(core))
+        try:
+            print_summary(screen, written(core))
+        except FileNotFoundError as gone:
+            # What others move or remove once it is complete makes no failure of the recording.
+            print(f"irqtrace: no summary: {harmless(in_words(gone))}", file=sys.stderr)
         screen.print()
         screen.print(_what_was_written(core.files(), options.output), soft_wrap=True)
     return status
 
 
 def _what_was_written(files: list[str], asked_for: str) -> str:
-    size = bytes_text(sum(Path(file).stat().st_size for file in files))
+    sizes = [size for size in map(_size, files) if size is not None]
+    size = bytes_text(sum(sizes)) if sizes else "moved or removed since"
     if len(files) == 1:
         # As it was asked for, unless it is a segment.
         name = asked_for if os.path.realpath(asked_for) == os.path.realpath(files[0]) else files[0]
         return f"{harmless(name)}: {size}"
-    return f"{harmless(files[0])} to {harmless(files[-1])}: {len(files)} segments, {size}"
+    gone = f", {len(files) - len(sizes)} of them moved or removed since" if 0 < len(sizes) < len(files) else ""
+    return f"{harmless(files[0])} to {harmless(files[-1])}: {len(files)} segments{gone}, {size}"
+
+
+def _size(file: str) -> int | None:
+    with suppress(OSError):
+        return Path(file).stat().st_size
+    return None
 
 
 def _record(
     options: argparse.Namespace, duration_ns: int | None, command: list[str] | None
 ) -> tuple[int, _core.Sampler]:
     give_large_blocks_back()
-    child, stop, asked = Child(command) if command else None, threading.Event(), threading.Event()
+    child, stop, asked = Child(command) if command else None, Flag(), Flag()
     # From before there is a file: a signal at any time ends a recording, and leaves nothing incomplete behind.
-    with on_signals(child.pass_on if child else lambda _: stop.set(), asked.set):
+    with on_signals(child.pass_on if child else stop.set, asked.set):
         core = _settings(options).sampler(
             duration_ns=duration_ns,
             path=options.output,
@@ -113,7 +126,7 @@ def _record(
         if child is not None:
             return _record_beside(child, core, dumper), core
         with progress_shown(duration_ns, quiet=options.quiet) as show:
-            run_recording(core, progress=show, over=lambda: dumper.look() or stop.is_set() or core.wait(STEP_S))
+            run_recording(core, progress=show, over=lambda: dumper.look() or stop.is_set or core.wait(STEP_S))
         return 0, core
 
 
