@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import subprocess
+import sys
 import warnings
 from functools import partial
 from itertools import pairwise
@@ -498,6 +500,28 @@ def test_many_segments_are_one_trace(tmp_path: Path) -> None:
     assert len(cuts) > 150
     save(tmp_path / "s", rotated(machine, cuts))
     assert_is(open_trace(tmp_path / "s"), in_memory(machine.made))
+
+
+def test_of_many_segments_few_are_open_at_a_time(tmp_path: Path) -> None:
+    machine = changing_machine(1, 220)
+    save(tmp_path / "s", rotated(machine, cut_at_random(machine, 1, most=200)))
+    script = 'ulimit -n 64; exec "$0" -m irqtrace "$@"'
+    for verb in ("rates", "jitter", "storms", "dump"):
+        asked = [verb, str(tmp_path / "s"), *(["-o", str(tmp_path / "d.parquet")] if verb == "dump" else [])]
+        command = ["/bin/sh", "-c", script, sys.executable, *asked]
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (process.returncode, process.stderr) == (0, "")
+    assert_is(open_trace(tmp_path / "d.parquet"), in_memory(machine.made))
+
+
+def test_segments_are_found_again_wherever_one_stands_by_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(tmp_path / "s")
+    monkeypatch.chdir(tmp_path)
+    trace, whole = open_trace("s"), open_trace(tmp_path / "s")
+    monkeypatch.chdir("/")
+    for begin, end in ((None, None), ("1ms", "3ms"), ("9ms", "11ms"), ("5ms", "20ms")):
+        assert_frame_equal(trace.slice(begin, end).frame(), whole.slice(begin, end).frame())
+    assert_frame_equal(pickle.loads(pickle.dumps(trace)).frame(), whole.frame())  # noqa: S301
 
 
 @pytest.mark.parametrize("at_once", [1.5, 100])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING
 from . import unfinished
 from .display.text import when_text
 from .errors import TraceFormatError, in_words
-from .files import scan_flat
 from .gaps import Gap, samples_after
 from .held import Held
 from .joining import Part, contradiction
@@ -56,7 +54,7 @@ class TraceFile:
                 raise ChangedError(self.path) from None
             if opened is not None:
                 return Part(self.path, self.meta, opened.table(), held=opened)
-        return Part(self.path, self.meta, scan_flat(os.path.abspath(self.path)))  # noqa: PTH100 - a later chdir changes nothing
+        return Part(self.path, self.meta)
 
     @property
     def number(self) -> int:

@@ -102,8 +102,8 @@ def check(path: str, *, everything: bool) -> None:
     _core.check_file(path, None if everything else AT_ONCE_BYTES)
 
 
-def scan_flat(file: str | Path | BinaryIO) -> pl.LazyFrame:
-    """The flat table of a trace file, which is named or open, lazily."""
+def scan_flat(file: str | list[str] | BinaryIO) -> pl.LazyFrame:
+    """The flat table of a trace file, which is named or open, or of several one after the other, lazily."""
     return flat_types(pl.scan_parquet(file, glob=False, hive_partitioning=False))
 
 

@@ -12,12 +12,13 @@ import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from . import _core
-from .files import AT_ONCE_BYTES, check, reading
+from .files import AT_ONCE_BYTES, check, reading, scan_flat
 from .frames import GROUP
 from .schema import FLAT
 
@@ -60,8 +61,8 @@ class Part:
 
     path: str
     meta: Meta
-    rows: pl.LazyFrame | Callable[[], pl.LazyFrame]
-    """Its flat table, or what makes it once it is asked for."""
+    rows: pl.LazyFrame | Callable[[], pl.LazyFrame] | None = None
+    """Its flat table, or what makes it once it is asked for; None if it is that of a file which anyone can open."""
     unfinished: _core.Unfinished | None = None
     """The recording that it is the last flush of."""
     held: Held | None = None
@@ -76,6 +77,8 @@ class Part:
     @cached_property
     def table(self) -> pl.LazyFrame:
         """The rows, lazily."""
+        if self.rows is None:
+            return scan_flat(self.file)
         return self.rows() if callable(self.rows) else self.rows
 
     def check(self, *, everything: bool) -> None:
@@ -91,7 +94,7 @@ class Part:
 def joined(parts: Sequence[Part]) -> Part:
     """Parts that follow one another, as one. Their rows stay lazy."""
     meta = _joined_meta([part.meta for part in parts])
-    return Part(parts[0].path, meta, partial(_rows, parts, meta) if len(parts) > 1 else parts[0].rows)
+    return Part(parts[0].path, meta, partial(_rows, parts, meta) if len(parts) > 1 else parts[0].table)
 
 
 def contradiction(before: Meta, after: Meta) -> str | None:
@@ -246,20 +249,31 @@ def _epochs(meta: Meta) -> tuple[dict[Group, set[int]], dict[Group, set[int]]]:
 
 
 def _rows(parts: Sequence[Part], meta: Meta) -> pl.LazyFrame:
-    """The rows of parts that follow one another, ``meta`` being what is known of them together."""
+    """The rows of parts that follow one another, ``meta`` being what is known of them together.
+
+    The heads of parts are put together once for all: in the plan of each query a thousand of them would take minutes,
+    and they are a few rows each. Of the rest, one scan has few files open at a time, where a scan of each has all.
+    """
     begun, ended = _epochs(meta)
     since = (parts[0].meta["span"] or [0])[0]
-    rest = [table for part in parts[1:] for table in _without_repeats(part, begun, ended, since)]
-    return pl.concat([parts[0].table, *rest])
+    heads = [head for part in parts[1:] if (head := _head(part, begun, ended, since)) is not None]
+    tables: list[pl.LazyFrame] = []
+    for is_file, group in groupby(parts, key=lambda part: part.rows is None):
+        some = list(group)
+        tables += [scan_flat([part.file for part in some])] if is_file else [part.table for part in some]
+    whole = pl.concat(tables)
+    if not heads:
+        return whole
+    head = pl.concat(heads)
+    rest = whole.filter(~pl.col("sample").is_in(head["sample"].unique().to_list()))
+    return rest.merge_sorted(head.lazy(), "sample")
 
 
-def _without_repeats(
-    part: Part, begun: dict[Group, set[int]], ended: dict[Group, set[int]], since: int
-) -> list[pl.LazyFrame]:
-    """The rows without those that stand in the first read of a group only so that the part is complete by itself.
+def _head(part: Part, begun: dict[Group, set[int]], ended: dict[Group, set[int]], since: int) -> pl.DataFrame | None:
+    """All rows up to the first read of each group, but those there only so that the part is complete by itself.
 
     Where a cell came or went with that read, all of its rows stand in the whole too; and where it is the group's first
-    in the whole, which begins with the sample ``since``.
+    in the whole, which begins with the sample ``since``. None if nothing is there only for that.
     """
     meta, before = part.meta, previous_samples(part.meta)
     reordered = {
@@ -277,23 +291,22 @@ def _without_repeats(
         epochs |= {sample for *of, sample in reordered if tuple(of) == key}
         repeats.append(by_group(key) & ~pl.col("sample").is_in(sorted(epochs)) if epochs else by_group(key))
     if not repeats:
-        return [part.table]
-    is_first = pl.col("sample") == pl.col("sample").min().over(GROUP)
-    is_repeat = is_first & (pl.col("delta") == 0) & pl.col("irq").is_not_null() & pl.any_horizontal(repeats)
+        return None
+    first = pl.col("sample").min().over(GROUP)
+    is_repeat = (pl.col("sample") == first) & (pl.col("delta") == 0) & pl.col("irq").is_not_null()
     # A read keeps one row, which names no cell then.
     is_bare = pl.col("repeat").all().over(READ) & (pl.int_range(pl.len()).over(READ) == 0)
-    head = (
+    rows = (
         part.table.filter(pl.col("sample") < end)
-        .with_columns(repeat=is_repeat)
+        .filter(pl.col("sample") <= first.max())
+        .with_columns(repeat=is_repeat & pl.any_horizontal(repeats))
         .with_columns(bare=is_bare)
         .filter(~pl.col("repeat") | pl.col("bare"))
         .with_columns(pl.when(~pl.col("bare")).then(name).alias(name) for name in NAMES)
         .select(*FLAT)
     )
     with reading(part.path):
-        # Once for all: in the plan of each query a thousand of them would take minutes, and they are a few rows each.
-        few = head.collect().lazy()
-    return [few, part.table.filter(pl.col("sample") >= end)]
+        return rows.collect()
 
 
 def _groups(metas: Sequence[Meta]) -> list[GroupMeta]:
