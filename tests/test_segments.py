@@ -297,6 +297,54 @@ def test_an_empty_folder_is_none(tmp_path: Path) -> None:
         open_trace(tmp_path / "t.parquet")
 
 
+# Gives up every right after all is loaded, as in test_privilege.py.
+OPEN_AS_NOBODY = """
+import os, sys
+import irqtrace
+from irqtrace.cli import main
+assert main(["rates", "s"]) == 0
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+for name in sys.argv[1:]:
+    for verb in ("rates", "repair"):
+        assert main([verb, name]) == 1
+"""
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o711])
+def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: Path, mode: int) -> None:
+    small(tmp_path / "s")
+    small(tmp_path / "shut")
+    (tmp_path / "shut").chmod(mode)
+    tmp_path.chmod(0o755)
+    names = ["shut", "shut/t.parquet", "shut/*.parquet"]
+    command = [sys.executable, "-c", OPEN_AS_NOBODY, *names]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    (tmp_path / "shut").chmod(0o755)
+    assert process.returncode == 0, process.stderr
+    said = process.stderr.splitlines()
+    assert len(said) == 2 * len(names)
+    assert all(line.startswith("irqtrace: shut") and line.endswith(": permission denied") for line in said), said
+
+
+def test_what_is_no_file_among_segments_is_said_in_words(tmp_path: Path) -> None:
+    small(tmp_path)
+    (tmp_path / "sub.parquet").mkdir()
+    with pytest.warns(IrqtraceWarning, match=r"^[^\[]*/sub\.parquet: is a directory: left out"):
+        assert conserved(open_trace(tmp_path))
+
+
+def test_segments_of_which_none_is_unfinished_are_not_said_to_be_none(tmp_path: Path) -> None:
+    small(tmp_path)
+    for name in (tmp_path, tmp_path / "t.parquet", tmp_path / "t-*.parquet"):
+        with pytest.raises(OSError, match="there is nothing unfinished among its files to repair"):
+            irqtrace.repair(name)
+    with pytest.raises(FileNotFoundError):
+        irqtrace.repair(tmp_path / "u.parquet")
+
+
 def test_several_recordings_in_a_folder_are_told_apart(tmp_path: Path) -> None:
     small(tmp_path, name="a")
     small(tmp_path, name="b", cuts=(9,))

@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from . import unfinished
@@ -22,6 +23,7 @@ __all__ = [
     "name_after",
     "names_of",
     "number_of",
+    "refuse_unreadable",
     "series_name",
     "series_names",
     "shown",
@@ -61,10 +63,14 @@ def names_of(name: str) -> list[str]:
 
     Raises:
         FileNotFoundError: if a folder or a pattern stands for none.
+        PermissionError: if there may be some in a folder that cannot be read.
     """
     if are_several(name):
         return listed(name)
-    return [name] if is_there(name) else series_names(name) or [name]
+    names = [name] if is_there(name) else series_names(name)
+    if not names:
+        refuse_unreadable(os.path.dirname(name))  # noqa: PTH120 - names of any kind
+    return names or [name]
 
 
 def listed(name: str) -> list[str]:
@@ -72,14 +78,26 @@ def listed(name: str) -> list[str]:
 
     Raises:
         FileNotFoundError: if there are none.
+        PermissionError: if there may be some in a folder that cannot be read.
     """
     pattern, missing = name, "no file matches this pattern"
     if os.path.isdir(name):  # noqa: PTH112 - names of any kind
         pattern, missing = f"{glob.escape(name).rstrip('/')}/*.parquet", "the folder holds no trace files (*.parquet)"
     names = _matching(pattern)
     if not names:
+        refuse_unreadable(os.path.dirname(pattern))  # noqa: PTH120 - names of any kind
         raise FileNotFoundError(f"{name}: {missing}")
     return names
+
+
+def refuse_unreadable(folder: str) -> None:
+    """Says of a folder that it cannot be read, where a pattern finds it empty; of what is no folder nothing.
+
+    Raises:
+        PermissionError: if that is so.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.scandir(folder or ".").close()
 
 
 def series_names(name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from . import _core
@@ -31,15 +32,18 @@ def repair(path: str | bytes | Path, *, overwrite: bool = False) -> list[str]:
     Raises:
         FileNotFoundError: if there is no such recording.
         FileExistsError: if there is a file of its name and ``overwrite`` is false.
-        OSError: if it is still being recorded, or cannot be read or written.
+        OSError: if it is still being recorded, has come to its end, or cannot be read or written.
         TraceFormatError: if it is damaged; it stays as it is.
     """
     name = utf8_path(path)
+    there = names_of(name)
     # Of one that was cut off before its first flush there is nothing.
-    names = [found for found in names_of(name) if is_there(found) and not is_empty(found)] or [name]
+    names = [found for found in there if is_there(found) and not is_empty(found)]
+    if not names and there != [name]:
+        raise OSError(errno.EINVAL, "there is nothing unfinished among its files to repair", name)
     problem: Exception | None = None
     repaired = []
-    for found in names:
+    for found in names or [name]:
         try:
             _core.repair(found, overwrite)
         except (OSError, TraceFormatError) as error:

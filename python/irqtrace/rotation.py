@@ -53,13 +53,14 @@ class Rotation:
                 size = int(Decimal(found[1]) * _UNIT_BYTES[found[2]])
                 if not 0 < size < 2**63:
                     raise ValueError(f"rotate {part!r} is no size of a file")
-            elif every_ns is not None:
-                raise ValueError(f"rotate {rotate!r} has two durations")
             else:
                 try:
-                    every_ns = positive_ns(part, "rotate")
+                    ns = positive_ns(part, "rotate")
                 except ValueError as error:
                     raise ValueError(f'{error}; or a size, like "500MB" or "1GiB"') from None
+                if every_ns is not None:
+                    raise ValueError(f"rotate {rotate!r} has two durations")
+                every_ns = ns
         keep_ns = None if keep is None else positive_ns(keep, "keep")
         if keep_ns is not None and rotate is None:
             every_ns = max(keep_ns // _KEPT_IN, 1)

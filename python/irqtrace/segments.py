@@ -13,7 +13,7 @@ from .belonging import ChangedError, TraceFile, by_recording, gaps_between, seve
 from .errors import IrqtraceError, TraceFormatError, in_words
 from .gaps import joined_across
 from .joining import FELL, MISSING, previous_samples
-from .listing import is_empty, listed, series_name, series_names, shown
+from .listing import is_empty, listed, refuse_unreadable, series_name, series_names, shown
 from .meta import parse_meta
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ def of_name(name: str, *, newest: bool = False) -> Series | None:
 
     def look(names: _Names) -> Series | None:
         if not names.listed:
+            refuse_unreadable(os.path.dirname(name))  # noqa: PTH120 - names of any kind
             return None
         return _series(name, *_opened(names), settled=names.settled, newest=newest)
 
