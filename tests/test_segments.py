@@ -794,6 +794,34 @@ def test_an_opened_recording_under_way_can_be_read_when_its_segments_are_removed
     assert conserved(trace.slice("12ms"))
 
 
+@pytest.mark.parametrize("at_once", [0, 1 << 20])
+def test_a_segment_that_was_removed_though_it_was_to_be_read_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("irqtrace.segments.HELD", 1)
+    # Long ones are not checked before they are read.
+    monkeypatch.setattr("irqtrace.files.AT_ONCE_BYTES", at_once)
+    paths = small(tmp_path / "s")
+    (tmp_path / "s" / "t-000004.parquet.partial").write_bytes(b"PAR1")
+    trace = open_trace(tmp_path / "s")
+    for path in paths[:2]:
+        path.unlink()
+    for read in (
+        trace.frame,
+        lambda: trace.deltas,
+        lambda: irqtrace.quality(trace),
+        lambda: irqtrace.rates(trace),
+        lambda: trace.write(tmp_path / "w.parquet"),
+        lambda: trace.slice("9ms", "11ms").frame(),
+    ):
+        with pytest.raises(FileNotFoundError, match=r"removed since the trace was opened.*open it again.*/s") as told:
+            read()
+        assert told.value.filename
+    # What was kept open, and what is still there.
+    assert conserved(trace.slice("1ms", "3ms"))
+    assert conserved(trace.slice("17ms"))
+
+
 @pytest.mark.skipif(not _core.LIVE, reason="this build cannot sample")
 def test_analyses_beside_a_recorder_that_drops_segments_lose_nothing(tmp_path: Path) -> None:
     process = recorder(tmp_path / "t.parquet", "--flush", "20ms", "--keep", "1s")

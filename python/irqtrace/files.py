@@ -30,6 +30,10 @@ _KEY = b"irqtrace"
 AT_ONCE_BYTES = 64 << 20
 """A file that is no longer is checked as a whole before any of its rows is read: a hundredth of a second."""
 
+_REMOVED = (
+    "was removed since the trace was opened, as a recorder does that keeps only the last of a recording; open it again"
+)
+
 
 def utf8_path(path: str | bytes | os.PathLike[str]) -> str:
     """A path as text.
@@ -109,15 +113,18 @@ def scan_flat(file: str | list[str] | BinaryIO) -> pl.LazyFrame:
 
 @contextmanager
 def reading(path: str | None) -> Iterator[None]:
-    """Says of a trace file that it is damaged where Polars fails over what stands in it.
+    """Says of a trace file that it is damaged where Polars fails over what stands in it, or that it is there no more.
 
     Some damage makes Polars panic, which is no Exception. None is a trace in memory, which nothing damages.
 
     Raises:
         TraceFormatError: with the path, in place of Polars' error.
+        FileNotFoundError: if it was removed since it was opened.
     """
     try:
         yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, _REMOVED, error.filename or path) from error
     except BaseException as error:
         if path is None or not (isinstance(error, pl.exceptions.PolarsError) or is_panic(error)):
             raise

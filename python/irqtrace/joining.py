@@ -88,7 +88,8 @@ class Part:
         elif self.held is not None:
             self.held.check(everything=everything)
         else:
-            check(self.file, everything=everything)
+            with reading(self.path):
+                check(self.file, everything=everything)
 
 
 def joined(parts: Sequence[Part]) -> Part:

@@ -80,7 +80,7 @@ class Series:
         return self.tail is None and all(part.held is None for part in self.parts)
 
     def check(self, *, everything: bool) -> None:
-        """Checks that its files are what was written, unless they are long and not ``everything`` is to be read."""
+        """Checks of each of its files that it is what was written, see `Part.check`."""
         for part in self.parts:
             part.check(everything=everything)
 

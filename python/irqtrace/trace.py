@@ -224,8 +224,9 @@ def open_trace(path: str | bytes | Path, *, newest: bool = False) -> Trace:
     """Opens a trace file. Only its end is read; the rest when it is asked for.
 
     A recording that is still under way, or was cut off, is opened up to its last flush, with a warning; nothing is
-    changed. Such a trace stays what it was: opened again, there may be more of it. Its oldest segments
-    can still be read when the recorder removes them.
+    changed. Such a trace stays what it was: opened again, there may be more of it. Its 64 oldest segments are kept
+    open, and can still be read when the recorder removes them; where it has removed more since, reading them raises a
+    FileNotFoundError that says so.
 
     The segments of one recording are opened as one trace. Where one of them is missing or damaged, a warning of type
     ``missing_segments`` tells of which time nothing is known, and both sides of it are read at once.
