@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +11,14 @@ import pytest
 
 import irqtrace
 from made import T0_NS, in_memory
+from plugged import plugged
 from sampled import bursts, periodic, poisson, sampled_when
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from irqtrace import Trace
+    from irqtrace.analyses.source import Source
 
 SECONDS = 0.6
 
@@ -66,3 +71,56 @@ def test_the_true_rate_lies_in_the_bounds_in_every_window(
         for row in together.with_columns(pl.col("time").dt.epoch("ns")).iter_rows(named=True):
             truth = truths[(row["time"] - T0_NS) // 1_000_000 // (every_ms or 10**9)]
             assert row["rate_lo"] <= sum(count / seconds for count, seconds in truth.values()) <= row["rate_hi"]
+
+
+def pieces(trace: Trace, parts: str) -> Source:
+    """The trace in one way or another."""
+    if parts == "whole":
+        return trace
+    if parts == "flat table":
+        return trace.frame()
+    own = [trace.slice(a, b) for a, b in pairwise([None, "7ms", "12ms", "21ms", None])]
+    return own if parts == "all" else [own[3], own[0], own[1]]
+
+
+@pytest.mark.parametrize("parts", ["whole", "all", "some", "flat table"])
+@pytest.mark.parametrize("every_ms", [1, 4, 7, None])
+def test_of_a_cpu_that_goes_and_returns_the_bounds_hold_what_it_really_counted_while_it_was_seen(
+    parts: str, every_ms: int | None
+) -> None:
+    every = None if every_ms is None else f"{every_ms}ms"
+    claims = 0
+    for seed in (2, 3, 5, 7, 11, 16):
+        machine = plugged(seed)
+        trace = in_memory(machine.made)
+        source = pieces(trace, parts)
+        samples = [read.sample for read in machine.made.reads]
+        if parts == "some":
+            # The third part is not there, and the fourth knows the read before it.
+            samples = [sample for sample in samples if not 12 <= sample < 21]
+        known = {
+            (window, cpu): (count, span)
+            for window in {sample // (every_ms or 10**9) for sample in samples}
+            for cpu in machine.events
+            for count, span in [
+                machine.truth(cpu, {sample for sample in samples if sample // (every_ms or 10**9) == window})
+            ]
+            if span
+        }
+        rows = irqtrace.rates(source, every, ("name", "cpu"), dense=True).with_columns(pl.col("time").dt.epoch("ns"))
+        told = set()
+        for row in rows.drop_nulls("rate").iter_rows(named=True):
+            key = (row["time"] - T0_NS) // 1_000_000 // (every_ms or 10**9), row["cpu"]
+            assert key in known, (seed, row)
+            count, span = known[key] if row["name"] == "eth0" else (0, known[key][1])
+            assert row["count"] == count
+            most = np.inf if row["rate_hi"] is None else row["rate_hi"]
+            assert row["rate_lo"] <= count / span * 1e9 <= most, (seed, row)
+            told.add(key)
+        assert told == known.keys(), seed
+        of_cpus = irqtrace.imbalance(source, every, "name").filter(pl.col("total") > 0)
+        for row in of_cpus.with_columns(pl.col("time").dt.epoch("ns")).iter_rows(named=True):
+            window = (row["time"] - T0_NS) // 1_000_000 // (every_ms or 10**9)
+            assert row["cpus"] == sum(at == window for at, _ in known), (seed, row)
+        claims += len(told)
+    assert claims > 10

@@ -312,6 +312,32 @@ def test_a_line_that_came_in_a_window_is_measured_from_its_own_first_read(make_t
     assert late["rate"].to_list() == [10_000]
 
 
+def test_a_cpu_is_measured_over_the_reads_between_which_it_was_there() -> None:
+    """CPU 1 counts 10 from read to read, goes after the read 3 and is back at the read 8."""
+    lives = [Life("irq", "24", "eth0"), Life("irq", "25", "idle")]
+    online = {n: [0] if 3 < n < 8 else [0, 1] for n in range(12)}
+    trace = recorded(lives, online.__getitem__, lambda life, *_: 0 if life else 10, {"irq": range(12)}).trace()
+    for source in (trace, trace.frame(), [trace.slice("5ms", None), trace.slice(None, "5ms")]):
+        cells = irqtrace.rates(source, by=("irq", "cpu"))
+        assert cells["count"].to_list() == [110, 60]
+        assert cells["rate"].to_list() == pytest.approx([10_000, 10_000])
+        in_windows = irqtrace.rates(source, "1ms", ("irq", "cpu")).filter(cpu=1)
+        assert in_windows["count"].to_list() == [0, 10, 10, 10, 0, 10, 10, 10]
+        assert in_windows["rate"].to_list() == [None, *[pytest.approx(10_000)] * 3] * 2
+        # What it did while it was away is not known, and adds nothing.
+        assert irqtrace.rates(source, "1ms", ("cpu",)).filter(cpu=1).equals(in_windows.drop("irq"))
+
+
+@pytest.mark.parametrize("there", [[[0], [0, 1]], [[0, 1], [0]]])
+def test_of_a_cpu_that_only_one_of_two_reads_saw_nothing_is_claimed(there: list[list[int]]) -> None:
+    machine = recorded([Life("irq", "24", "eth0")], lambda n: there[n], lambda *_: 10, {"irq": range(2)})
+    cells = irqtrace.rates(machine.trace(), by="cpu", dense=True)
+    assert cells.select("cpu", "count").rows() == [(0, 10), (1, 0)]
+    assert cells.filter(cpu=1).select("rate", "rate_lo", "rate_hi").row(0) == (None, None, None)
+    shared = irqtrace.imbalance(machine.trace())
+    assert shared.select("cpus", "active_cpus", "max_over_mean").rows() == [(1, 1, 1.0)]
+
+
 def test_a_last_read_ahead_of_its_time_is_counted_where_no_read_was_due(make_trace: Callable[..., Trace]) -> None:
     line = MadeLine(0, "softirq", "NET_RX", "NET_RX")
     reads = [MadeRead("softirq", "proc", n, n * 1_000_000, 1_000, {(0, 0): n and 4}) for n in (0, 5)]

@@ -38,7 +38,7 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
         "span": [start, end],
         "groups": [_group(group, previous, reads, start, end, irregular=meta["irregular"]) for group in meta["groups"]],
         "lines": _lines(meta, reads),
-        "baselines": _baselines(spans),
+        "baselines": _baselines(spans, meta, previous),
         "finals": _finals(spans),
         "previous": previous,
         # What sampling a part took is not known.
@@ -132,8 +132,8 @@ def _spans(flat: pl.LazyFrame, meta: Meta, reads: _Reads, end: int) -> pl.DataFr
     """A row per span of presence of a cell that reaches into the slice.
 
     Columns: line, cpu; first and last: its samples, last null while present; baseline, before, inside: the count that
-    it began with, its growth before the slice and in it; final: the kernel's last count where the span has ended or
-    the trace ends; first_read, last_read of its group in the slice.
+    it began with, its growth before the slice and in it; began: the sample of that count, where it is told; final: the
+    kernel's last count where the span has ended or the trace ends; first_read, last_read of its group in the slice.
     """
     known = lines(meta).select("line", *GROUP, "first_sample", "last_sample").lazy()
     groups = reads.inside.lazy().select(*GROUP, "first_read", "last_read")
@@ -161,7 +161,11 @@ def _spans(flat: pl.LazyFrame, meta: Meta, reads: _Reads, end: int) -> pl.DataFr
             at_first_read=(pl.col("sample") == pl.col("first_read")).any(),
         )
     )
-    begun = _with_span(entries.lazy().sort("sample"), again).group_by(*CELL, "span").agg(baseline=pl.col("count").sum())
+    begun = (
+        _with_span(entries.lazy().sort("sample"), again)
+        .group_by(*CELL, "span")
+        .agg(baseline=pl.col("count").sum(), began=pl.col("sample").min())
+    )
     ended = (
         _with_span(_counts(meta["finals"]).lazy().sort("sample"), again)
         .group_by(*CELL, "span")
@@ -197,15 +201,32 @@ def _with_span(rows: pl.LazyFrame, again: pl.DataFrame) -> pl.LazyFrame:
     )
 
 
-def _baselines(spans: pl.DataFrame) -> CountsMeta:
+def _baselines(spans: pl.DataFrame, meta: Meta, previous: list[PreviousMeta]) -> CountsMeta:
+    """The count of what goes on is that of the read before the slice; what came with its first read has it there."""
     there = pl.col("first") <= pl.col("first_read")
-    began = spans.filter(there).select(*CELL, sample="first_read", count=pl.col("baseline") + pl.col("before"))
+    before = pl.DataFrame(previous, schema={**dict.fromkeys(GROUP, pl.String()), "sample": pl.Int64()})
+    of_line = lines(meta).select("line", *(pl.col(column).cast(pl.String) for column in GROUP))
+    spans = spans.join(of_line, on="line", maintain_order="left").join(
+        before.select(*GROUP, previous="sample"), on=GROUP, how="left", maintain_order="left"
+    )
+    # What is read first behind a gap goes on from nothing.
+    gaps = [(pl.col("previous") < first) & (pl.col("first_read") >= after) for first, after in gaps_of(meta)]
+    goes_on = pl.col("previous").is_not_null() & ~pl.any_horizontal(pl.lit(value=False), *gaps)
+    came_with_it = pl.col("first") == pl.col("first_read")
+    sample = pl.when(came_with_it).then("began").otherwise("previous")
+    began = spans.filter(there).select(
+        *CELL,
+        sample=pl.coalesce(sample, "first_read"),
+        count=pl.col("baseline") + pl.col("before"),
+        # A zero tells that it came with that read.
+        told=came_with_it & pl.col("began").is_not_null() & goes_on,
+    )
     came = spans.filter(~there).select(*CELL, sample="first", count="baseline")
     came_again = spans.filter(~there, pl.col("span").is_not_null())
     return _columns(
         pl.concat(
             [
-                began.filter(pl.col("count") != 0),
+                began.filter((pl.col("count") != 0) | pl.col("told")).drop("told"),
                 came.filter(pl.col("count") != 0),
                 came_again.filter(pl.col("baseline") == 0).select(*CELL, sample="first", count="baseline"),
             ]

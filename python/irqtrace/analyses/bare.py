@@ -13,6 +13,8 @@ from irqtrace.meta import SCHEMA
 from irqtrace.schema import ENGINES, FLAT, KINDS, TIME
 from irqtrace.trace import Trace, flat_trace
 
+from .epochs import comings_and_goings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -46,11 +48,12 @@ A prime, since parts are cut at round numbers.
 def bare_traces(table: pl.LazyFrame) -> Iterator[Trace]:
     """A trace for each machine and boot in a flat table, described as far as the rows tell.
 
-    The interval is told by the spacing of the samples, the grid by the first read, and the lines by their names. Which
-    of two lines of one name a row is of, when a line came, and what the machine is, the rows do not say. Nor do they
-    say since when the first read of a group counts, where a table is a part of a recording: that read is the base of
-    the others and claims no growth of its own, and two parts of one table are recordings that say nothing of the time
-    between them. A table without rows is a trace without reads.
+    The interval is told by the spacing of the samples, the grid by the first read, and the lines by their names. When a
+    CPU came or went is told by the rows that a change of the layout has. Which of two lines of one name a row is of,
+    when a line came, and what the machine is, the rows do not say. Nor do they say since when the first read of a group
+    counts, where a table is a part of a recording: that read is the base of the others and claims no growth of its own,
+    and two parts of one table are recordings that say nothing of the time between them. A table without rows is a trace
+    without reads.
 
     Raises:
         ValueError: for a column that is missing, of another type, or holds what it cannot, naming it.
@@ -164,6 +167,7 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
             f"and that of sample {sample} of {kind} is before the one before it"
         )
     flat = _from_first_read(flat, reads)
+    baselines, finals = comings_and_goings(flat, lines)
     meta: Meta = {
         "schema": SCHEMA,
         "irqtrace": "",
@@ -187,8 +191,8 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
             "nohz_full": None,
         },
         "lines": [_line(at, row, first) for at, row in enumerate(lines.iter_rows(named=True))],
-        "baselines": {"line": [], "cpu": [], "sample": [], "count": []},
-        "finals": {"line": [], "cpu": [], "sample": [], "count": []},
+        "baselines": baselines,
+        "finals": finals,
         "previous": [],
         "settings": {},
         "cost": {"cpu_ns": 0, "wall_ns": 0, "reads": 0, "sleeps": 0, "spins": 0},

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from irqtrace.durations import Duration, duration_text, positive_ns
@@ -105,7 +106,7 @@ def _reduced(
             of_last = lasts.select("group", window=grid.window(pl.col("last_read")))
             reads = read_windows(flat, groups, grid, pl.concat([_windows(counts, known), of_last]).unique())
     parts = (
-        firsts.select("group", "first_read", "first_b", "first_e")
+        firsts.select("group", "first_read", "first_b", "first_e", "second_read")
         .join(groups.select("group", "previous", "previous_b", "previous_e"), on="group")
         .join(
             lasts.group_by("group").agg(
@@ -116,11 +117,18 @@ def _reduced(
         .with_columns(times=1)
     )
     stays = known.select("line", "group", "irq", "name", came="first_sample", went="last_sample").join(
-        parts.select("group", "first_read", "last_read", before=pl.coalesce("previous", pl.col("first_read") - 1)),
+        parts.select(
+            "group",
+            "first_read",
+            "last_read",
+            "previous",
+            before=pl.coalesce("previous", pl.col("first_read") - 1),
+        ),
         on="group",
         how="left",
         maintain_order="left",
     )
+    absences = _absences(meta, stays.filter(pl.col("first_read").is_not_null()))
     recording = {
         "rec": 0,
         "host": meta["host"]["host"],
@@ -142,8 +150,8 @@ def _reduced(
         "present": (counts.select("line", "cpu").unique() if cpus else counts.head(0).select("line", "cpu"))
         .join(stays, on="line")
         .drop_nulls("first_read"),
-        "ends": _ends(flat, groups, stays, parts),
-        "absences": _absences(meta, stays.filter(pl.col("first_read").is_not_null())),
+        "ends": _ends(flat, groups, stays, parts, absences if cpus else None),
+        "absences": absences,
     }
     return state_of(COUNTS, {"every_ns": every_ns, "timed": int(timed), "cpus": int(cpus)}, tables)
 
@@ -219,23 +227,51 @@ def _in_parts(rows: pl.LazyFrame, total: int, cells: int, grid: Grid) -> list[pl
     ]
 
 
-def _ends(flat: pl.LazyFrame, groups: pl.DataFrame, stays: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
-    """The reads that saw a line first or last, the last of all among them; not those that saw all lines first."""
-    ends = parts.select("group", sample="last_read", begin="last_b", end="last_e")
+def _ends(
+    flat: pl.LazyFrame, groups: pl.DataFrame, stays: pl.DataFrame, parts: pl.DataFrame, absences: pl.DataFrame | None
+) -> pl.DataFrame:
+    """The reads that saw a line or a cell first or last, the last of all among them; not those that saw all first."""
+    none = pl.lit(None, dtype=pl.Int64)
+    ends = parts.select("group", sample="last_read", begin="last_b", end="last_e", next=none)
     base = pl.coalesce("previous", pl.col("came").min().over("group"))
-    came = stays.join(groups.select("group", "previous"), on="group").filter(pl.col("came") > base)
-    wanted = pl.concat([came.select("group", sample="came"), stays.select("group", sample="went")]).drop_nulls()
-    if wanted.is_empty():
+    came = stays.filter(pl.col("came") > base)
+    wanted = [came.select("group", sample="came"), stays.select("group", sample="went")]
+    if absences is not None:
+        away = absences.join(stays.select("line", "group"), on="line")
+        wanted += [away.select("group", sample=edge) for edge in ("left", "back")]
+    samples = pl.concat(wanted).drop_nulls().unique().filter(pl.col("sample").is_between(-EVER, EVER, closed="none"))
+    if samples.is_empty():
         return ends
     begin = pl.col("time").dt.epoch("ns")
-    found = (
-        first_of_each_read(flat)
-        .select(*GROUP, "sample", begin=begin, end=begin + pl.col("read_ns"))
-        .join(wanted.unique().join(groups, on="group").lazy(), on=[*GROUP, "sample"])
-        .select(ends.columns)
-        .collect(engine="streaming")
+    reads = first_of_each_read(flat).select(*GROUP, "sample", begin=begin, end=begin + pl.col("read_ns"))
+    found = reads.join(samples.join(groups, on="group").lazy(), on=[*GROUP, "sample"])
+    found = found.select("group", "sample", "begin", "end")
+    if absences is None:
+        return pl.concat([ends, found.with_columns(next=none).collect(engine="streaming")]).unique()
+    edges, after = pl.collect_all([found, _after(reads, samples["sample"])], engine="streaming")
+    after = after.join(groups.select("group", *GROUP), on=GROUP).select("group", "next").sort("next")
+    edges = edges.sort("sample").join_asof(
+        after,
+        left_on="sample",
+        right_on="next",
+        by="group",
+        strategy="forward",
+        allow_exact_matches=False,
+        coalesce=False,
+        check_sortedness=False,
     )
-    return pl.concat([ends, found]).unique()
+    return pl.concat([ends, edges.select(ends.columns)]).group_by("group", "sample").agg(pl.all().min())
+
+
+def _after(reads: pl.LazyFrame, samples: pl.Series) -> pl.LazyFrame:
+    """kind, engine, next: of each group its first read after each of these samples."""
+    ordered = samples.unique().sort().to_numpy()
+
+    def passed(sample: pl.Series) -> pl.Series:
+        return pl.Series(np.searchsorted(ordered, sample.to_numpy()))
+
+    slot = pl.col("sample").map_batches(passed, return_dtype=pl.Int64(), is_elementwise=True)
+    return reads.group_by(*GROUP, slot.alias("slot")).agg(next=pl.col("sample").min())
 
 
 def _absences(meta: Meta, stays: pl.DataFrame) -> pl.DataFrame:
@@ -249,7 +285,10 @@ def _absences(meta: Meta, stays: pl.DataFrame) -> pl.DataFrame:
         for counts in ("baselines", "finals")
     )
     cell = ["line", "cpu"]
-    back = began.filter(pl.col("sample") > pl.max_horizontal("came", "first_read"))
+    # What goes on from the read before has its count at that one; where none has, it is not told what came after it.
+    is_told = (pl.col("sample") == pl.col("previous")).any().over("group")
+    base = pl.when(is_told).then("previous").otherwise("first_read")
+    back = began.filter(pl.col("sample") > pl.max_horizontal("came", base))
     left = ended.filter(pl.col("sample") < pl.min_horizontal("last_read", "went"))
     edges: dict[tuple[Any, ...], list[tuple[int, bool]]] = {}
     for rows, is_back in ((left, False), (back, True)):

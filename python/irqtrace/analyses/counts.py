@@ -91,6 +91,7 @@ COUNTS = Kind(
             {
                 "first_b": (_WHOLE, "min"),
                 "first_e": (_WHOLE, "min"),
+                "second_read": (_WHOLE, "min"),
                 "previous": (_WHOLE, "max"),
                 "previous_b": (_WHOLE, "max"),
                 "previous_e": (_WHOLE, "max"),
@@ -100,7 +101,10 @@ COUNTS = Kind(
                 "times": (_WHOLE, "sum"),
             },
         ),
-        "ends": Table({"group": NUMBER, "sample": _WHOLE}, {"begin": (_WHOLE, "min"), "end": (_WHOLE, "min")}),
+        "ends": Table(
+            {"group": NUMBER, "sample": _WHOLE},
+            {"begin": (_WHOLE, "min"), "end": (_WHOLE, "min"), "next": (_WHOLE, "min")},
+        ),
         "present": Table({"line": NUMBER, "cpu": _CPU, "first_read": _WHOLE}),
         "absences": Table({"line": NUMBER, "cpu": _CPU, "left": _WHOLE}, {"back": (_WHOLE, "max")}),
     },
@@ -114,9 +118,10 @@ COUNTS = Kind(
   stands in its trace.
 - counts: what a cell counted in a window; 0 names a cell that is there. Windows are numbered from the grid's point 0.
 - reads: of each window the last read, with begin and end (UTC ns); these are null unless the setting ``timed`` is 1.
-- parts: of each trace its first and last read, and the one before it, with begin and end (UTC ns). Where a part's last
-  read is the one before another, they follow one another; else nothing is known of the time between.
-- ends: the reads that saw a line first or last, and the last of all.
+- parts: of each trace its first, second and last read, and the one before it, with begin and end (UTC ns). Where a
+  part's last read is the one before another, they follow one another; else nothing is known of the time between.
+- ends: the reads that saw a line or a cell first or last, and the last of all. ``next`` is the sample of the read
+  after, where CPUs are told apart and the part has one.
 - present: the cells that a part (``first_read``) has.
 - absences: cells that were not there while their line was: ``left`` is the last sample before, ``back`` the first
   after, or `EVER` for one that did not come back in its part.

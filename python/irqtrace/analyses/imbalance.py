@@ -50,8 +50,9 @@ def imbalance(source: Source, every: Duration | None = None, by: By = "irq") -> 
     - ``off_node_share`` is the share of the CPUs outside the NUMA node that took the most. The trace does not say at
       which node a device is; an interrupt that is served there has its data near.
 
-    CPUs that counted nothing are among the n; those that were offline in the whole window are not, nor are counts that
-    the kernel gives for no CPU. What never had an interrupt in the source has no row.
+    CPUs that counted nothing are among the n. Those of which nothing is known are not: a read tells what a CPU counted
+    if the one before saw it too, and each CPU that was offline for a part of the window is there with the rest. Nor are
+    counts that the kernel gives for no CPU. What never had an interrupt in the source has no row.
 
     Args:
         source: as for `rates`.

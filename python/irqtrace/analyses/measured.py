@@ -11,6 +11,7 @@ import pyarrow as pa
 from .counts import EVER, due, every_of, groups_of, lines_of
 from .dense import laid_out
 from .state import NUMBER
+from .stays import STAY, absences, edges, stays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 
     from .state import State
 
-__all__ = ["RATES", "STAY", "Named", "measured", "named", "rate_and_bounds", "sum_of"]
+__all__ = ["RATES", "Named", "measured", "named", "rate_and_bounds", "sum_of"]
 
 RATES = ("rate", "rate_lo", "rate_hi")
-STAY = ("came", "went")
 EDGES = ("b0", "e0", "b1", "e1")
 NOT = pl.lit(value=False)
 
@@ -41,11 +41,13 @@ class Named:
     whats: pl.DataFrame
     """what, the columns but cpu, and order: where it stands among the lines of the trace."""
     parts: pl.DataFrame
-    """Of each, what is measured apart: part, what, group, rec, came, went."""
+    """Of each, what is measured apart: part, what, group, rec, came, went, away."""
     of_line: pl.Series
     """The part of each line."""
     cpu: tuple[str, ...]
     """``("cpu",)`` where CPUs are told apart."""
+    away: pl.DataFrame
+    """part, cpu, left, back: when cells were not there; without rows where CPUs are not told apart."""
 
     @property
     def is_single(self) -> bool:
@@ -65,14 +67,20 @@ def named(state: State, by: Sequence[str]) -> Named:
         if columns
         else (lines.with_columns(what=pl.lit(0, dtype=NUMBER)))
     )
-    apart = ["what", "group", "rec", "came", "went"]
+    absent = absences(state) if "cpu" in by else state["absences"].clear()
+    # Lines that are one part have the same cells at any time.
+    when = pl.format("{}:{}:{}", pl.col("cpu").cast(pl.Int32).fill_null(-1), "left", "back")
+    away = absent.group_by("line").agg(when.sort().str.join(" ").alias("away"))
+    lines = lines.join(away, left_on="number", right_on="line", how="left", maintain_order="left")
+    apart = ["what", "group", "rec", "came", "went", "away"]
     parts = lines.select(apart).unique(maintain_order=True).sort("what", maintain_order=True).with_row_index("part")
     of_line = lines.join(parts, on=apart, nulls_equal=True, maintain_order="left")["part"]
-    return Named(whats, parts, of_line, ("cpu",) if "cpu" in by else ())
+    of_parts = absent.select(of_line.gather(absent["line"]).alias("part"), "cpu", "left", "back").unique()
+    return Named(whats, parts, of_line, ("cpu",) if "cpu" in by else (), of_parts)
 
 
 def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.DataFrame]:
-    """A row for each cell and window that the line was there in, in frames that each have all of what they tell of.
+    """A row for each cell and window that it was there in, in frames that each have all of what they tell of.
 
     part, what, rec, cpu where it is told apart; window, begin (UTC ns), count, b0, e0, b1, e1; brief: whether no time
     is left of it. In the order of what, part, cpu and window. There is one frame at least, be it empty.
@@ -105,7 +113,7 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
     )
     # Of a part that is missing, the reads that saw it first may be lost.
     since = pl.col("came").fill_null(-EVER)
-    always = pl.col("seen").is_null() & pl.col("went").is_null() & (since < pl.col("soonest"))
+    always = pl.all_horizontal(pl.col("seen", "went", "away").is_null()) & (since < pl.col("soonest"))
     always &= since <= pl.col("last_read").fill_null(EVER)
     pieces_due = windows.join(pieces, on=["group", "window"], how="left", maintain_order="left")
     for of_vector in cells.partition_by("vector", maintain_order=True) or [cells]:
@@ -115,7 +123,8 @@ def measured(state: State, names: Named, *, dense: bool = False) -> Iterator[pl.
             if own.select(always.all()).item():
                 rows = cells_.join(spans, on="group", maintain_order="left_right").with_columns(brief=NOT)
             else:
-                rows = _within_stay(cells_.join(pieces_due, on="group", maintain_order="left_right"), state["ends"])
+                there = stays(cells_, names.away, cell)
+                rows = _within_stay(there.join(pieces_due, on="group", maintain_order="left_right"), edges(state))
                 rows = _together(rows, [*cell, "what", "rec", "at", "window", "begin"])
             count = _series("count", counted.take((rows["at"] + rows["window"]).to_numpy()))
             known = pl.when(pl.col("b1").is_not_null()).then(count).alias("count")
@@ -158,9 +167,9 @@ def _together(pieces: pl.DataFrame, key: list[str]) -> pl.DataFrame:
 
 
 def _pieces(state: State) -> pl.DataFrame:
-    """group, window, last_read, b0, e0, b1, e1: the last read before each window and its own last, by group and window.
+    """group, window, base, last_read, b0, e0, b1, e1: the last read before each window, and its own last.
 
-    A row for each run of parts that follow one another.
+    By group and window, with a row for each run of parts that follow one another.
     """
     follows = pl.col("previous") == pl.col("last_read").shift().over("group")
     runs = (
@@ -169,7 +178,7 @@ def _pieces(state: State) -> pl.DataFrame:
         .with_columns(run=(~follows.fill_null(value=False)).cum_sum())
         .group_by("group", "run", maintain_order=True)
         .agg(
-            pl.col("first_read", "first_b", "first_e", "previous_b", "previous_e").first(),
+            pl.col("first_read", "first_b", "first_e", "previous", "previous_b", "previous_e").first(),
             pl.col("last_read", "last_b", "last_e").last(),
         )
     )
@@ -182,14 +191,18 @@ def _pieces(state: State) -> pl.DataFrame:
     starts = runs.select("group", "run", last_read="first_read").sort("group", "last_read")
     of_run = reads.join_asof(starts, on="last_read", by="group", check_sortedness=False)
 
-    def before(edge: str) -> pl.Expr:
-        previous = pl.when(pl.col("previous_b") < pl.col("first_b")).then(f"previous_{edge}")
-        return pl.coalesce(pl.col(f"{edge}1").shift().over("group", "run"), previous, f"first_{edge}").alias(f"{edge}0")
+    def before(last: str, previous: str, first: str) -> pl.Expr:
+        earlier = pl.when(pl.col("previous_b") < pl.col("first_b")).then(previous)
+        return pl.coalesce(pl.col(last).shift().over("group", "run"), earlier, first)
 
     return (
         of_run.join(runs.drop("last_read"), on=["group", "run"], maintain_order="left")
-        .with_columns(before("b"), before("e"))
-        .select("group", "window", "last_read", *EDGES)
+        .with_columns(
+            base=before("last_read", "previous", "first_read"),
+            b0=before("b1", "previous_b", "first_b"),
+            e0=before("e1", "previous_e", "first_e"),
+        )
+        .select("group", "window", "base", "last_read", *EDGES)
     )
 
 
@@ -209,27 +222,29 @@ def rate_and_bounds() -> list[pl.Expr]:
     return [hz(between).alias("rate"), hz(e1 - b0).alias("rate_lo"), hz(b1 - e0).alias("rate_hi")]
 
 
-def _within_stay(rows: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
-    """The windows in which the line was there.
+def _within_stay(rows: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
+    """The windows in which the line, or the cell, was there.
 
     b0 and e0 are moved up to its own first read, b1 and e1 down to its last.
     """
-    rows = rows.filter(
-        pl.col("came").fill_null(-EVER) < pl.col("high"), pl.col("went").fill_null(EVER) >= pl.col("low")
-    )
+    came, went = pl.col("came").fill_null(-EVER), pl.col("went").fill_null(EVER)
+    rows = rows.filter(came < pl.col("high"), went >= pl.col("low"))
     # What was read only before it came says nothing of it.
-    rows = rows.filter(pl.col("came").fill_null(-EVER) <= pl.col("last_read").fill_null(EVER))
+    rows = rows.filter(came <= pl.col("last_read").fill_null(EVER))
     for sample in STAY:
-        of_line = ends.select("group", **{sample: "sample", f"{sample}_begin": "begin", f"{sample}_end": "end"})
-        rows = rows.join(of_line, on=["group", sample], how="left", maintain_order="left")
-    later, sooner = pl.col("came_begin") > pl.col("b0"), pl.col("went_begin") < pl.col("b1")
+        of_stay = reads.select("group", **{sample: "sample", f"{sample}_begin": "begin", f"{sample}_end": "end"})
+        rows = rows.join(of_stay, on=["group", sample], how="left", maintain_order="left")
+    changed = (came > pl.col("base")) | (went < pl.col("last_read"))
+    no_time = pl.min_horizontal(went, "last_read") <= pl.max_horizontal(came, "base")
+    later = (came > pl.col("base")) & pl.col("came_begin").is_not_null()
+    sooner = (went < pl.col("last_read")) & pl.col("went_begin").is_not_null()
     return rows.with_columns(
         b0=pl.when(later).then("came_begin").otherwise("b0"),
         e0=pl.when(later).then("came_end").otherwise("e0"),
         b1=pl.when(sooner).then("went_begin").otherwise("b1"),
         e1=pl.when(sooner).then("went_end").otherwise("e1"),
-        changed=(later | sooner).fill_null(value=False),
-    ).with_columns(brief=pl.col("changed") & (pl.col("b1") <= pl.col("b0")))
+        changed=changed,
+    ).with_columns(brief=(pl.col("changed") & (no_time | (pl.col("b1") <= pl.col("b0")))).fill_null(value=False))
 
 
 def sum_of(column: str, but: str | None = None) -> pl.Expr:

@@ -55,8 +55,12 @@ def rates(
     Nothing is claimed of a line before its own first read and after its own last: in the windows in which it came or
     went, these are its base and its end. What `by` does not tell apart sums the counts, rates and bounds of its lines,
     each over the time that the line was there, also where one took the place of another; a line of which no time lies
-    in the window adds nothing. A CPU that came or went is measured over the span of its line: in that window its rate
-    is the mean over all of the span, and the bounds are those of that mean and not of the rate while it was there.
+    in the window adds nothing.
+
+    So it is with a CPU that goes or comes back, where ``"cpu"`` is in `by`: it is measured over the reads between which
+    it was there, and what it counts from the last read that saw it to its going is in no count. Of lines whose CPUs are
+    not told apart, the rate is that of all that the reads saw, over the time of the line; a CPU that went or came back
+    in the window may have counted more, which the upper bound does not hold.
 
     Args:
         source: a trace, a trace file, a folder or pattern of them, a flat table in Polars or Arrow, or a list of these.
@@ -69,10 +73,11 @@ def rates(
 
     Returns:
         time (the window's begin, ns, UTC), the columns of `by` (as in the flat table; line is uint32), count (int64),
-        rate, rate_lo, rate_hi (float64, Hz), by time and then in the order of lines. Each window in which the line was
-        present has a row, 0 where nothing came. Count and rates are null where every read of the window was missed, the
-        rates where no time lies between the two reads, as in a window with nothing but the first read of all. What is
-        read less often than `every` has rows for the windows in which a read was due.
+        rate, rate_lo, rate_hi (float64, Hz), by time and then in the order of lines. Each window in which the line, or
+        its CPU, was present has a row, 0 where nothing came. Count and rates are null where every read of the window
+        was missed, the rates where no time lies between the two reads, as in a window with nothing but the first read
+        of all, or that which saw a CPU come back. What is read less often than `every` has rows for the windows in
+        which a read was due.
 
     Raises:
         ValueError: if `every` is shorter than the interval, `by` names no column or has ``"line"`` where there are

@@ -139,10 +139,13 @@ def _with_group(rows: pl.DataFrame, groups: pl.DataFrame, telling: list[str]) ->
 
 
 def first_reads(flat: pl.LazyFrame, groups: pl.DataFrame, grid: Grid) -> pl.DataFrame:
-    """group, first_read, first_b, first_e: the first read of each group, with begin and end (UTC ns)."""
+    """group, first_read, first_b, first_e, second_read: the first read of each group, with begin and end (UTC ns)."""
     step = max(groups["every"], default=1)
     found = _first_of(flat.filter(pl.col("sample") < grid.first + REACH * step), groups)
-    if groups.filter(pl.col("reads") > 0).join(found, on="group", how="anti").is_empty():
+    two = found.filter(pl.col("second_read").is_not_null())
+    missing = groups.filter(pl.col("reads") > 1).join(two, on="group", how="anti")
+    missing = missing.vstack(groups.filter(pl.col("reads") == 1).join(found, on="group", how="anti"))
+    if missing.is_empty():
         return found
     return _first_of(flat, groups)
 
@@ -151,10 +154,15 @@ def _first_of(rows: pl.LazyFrame, groups: pl.DataFrame) -> pl.DataFrame:
     begin = pl.col("time").dt.epoch("ns")
     return (
         rows.group_by(GROUP)
-        .agg(first_read=pl.col("sample").min(), first_b=begin.min(), first_e=(begin + pl.col("read_ns")).min())
+        .agg(
+            first_read=pl.col("sample").min(),
+            first_b=begin.min(),
+            first_e=(begin + pl.col("read_ns")).min(),
+            second_read=pl.col("sample").filter(pl.col("sample") > pl.col("sample").min()).min(),
+        )
         .collect(engine="streaming")
         .join(groups.select("group", *GROUP), on=GROUP)
-        .select("group", "first_read", "first_b", "first_e")
+        .select("group", "first_read", "first_b", "first_e", "second_read")
     )
 
 

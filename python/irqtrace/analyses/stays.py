@@ -1,0 +1,149 @@
+"""When a cell was there: a line's CPU may go and come back while the line stays, and nothing is claimed for between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from .counts import EVER, lines_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .state import State
+
+__all__ = ["STAY", "absences", "edges", "stays"]
+
+CELL = ["line", "cpu"]
+STAY = ("came", "went")
+
+
+def absences(state: State) -> pl.DataFrame:
+    """line, cpu, left, back: between which samples a cell was not there, each time once.
+
+    Those of the state, and the parts in which a cell was not there at all. `left` saw it last and `back` saw it again;
+    before all that is known, and after, they are -`EVER` and `EVER`, or a sample without a read.
+    """
+    away = _of_parts(state)
+    if away.is_empty():
+        return away
+    # At the sample that it is back at a cell was seen; absences that meet before, as at a seam between files, are one.
+    begins = (pl.col("left") >= pl.col("back").cum_max().shift().over(CELL)).fill_null(value=True)
+    return (
+        away.sort(*CELL, "left")
+        .with_columns(run=begins.cum_sum().over(CELL))
+        .group_by(*CELL, "run", maintain_order=True)
+        .agg(pl.col("left").min(), pl.col("back").max())
+        .drop("run")
+    )
+
+
+def stays(cells: pl.DataFrame, away: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
+    """The cells with a row for each time that they were there: from the read ``came`` to the read ``went``.
+
+    They have those of their lines; ``away`` are their absences. The columns ``cell`` tell cells apart.
+    """
+    if away.is_empty():
+        return cells
+    parted = cells.join(away, on=cell, nulls_equal=True).sort(*cell, "left")
+    before = parted.with_columns(came=pl.coalesce(pl.col("back").shift().over(cell), "came"), went="left")
+    after = parted.group_by(cell, maintain_order=True).last().select(parted.columns).with_columns(came="back")
+    there = pl.col("came").fill_null(-EVER) <= pl.col("went").fill_null(EVER - 1)
+    whole = cells.join(away, on=cell, how="anti", nulls_equal=True)
+    return pl.concat([whole, *(rows.filter(there).select(cells.columns) for rows in (before, after))]).sort(
+        *cell, "came", nulls_last=True
+    )
+
+
+def edges(state: State) -> pl.DataFrame:
+    """group, sample, begin, end, next: the reads at which cells may have come or gone, and the read after each."""
+    parts = state["parts"]
+    before = parts.select("group", sample="previous", begin="previous_b", end="previous_e", next="first_read")
+    first = parts.select("group", sample="first_read", begin="first_b", end="first_e", next="second_read")
+    later = parts.select("group", later="first_read").sort("later")
+    return (
+        pl.concat([state["ends"], first, before.drop_nulls("sample")])
+        .group_by("group", "sample")
+        .agg(pl.col("begin", "end", "next").min())
+        .sort("sample")
+        .join_asof(
+            later,
+            left_on="sample",
+            right_on="later",
+            by="group",
+            strategy="forward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .select("group", "sample", "begin", "end", next=pl.coalesce("next", "later"))
+    )
+
+
+def _of_parts(state: State) -> pl.DataFrame:
+    parts = state["parts"]
+    if len(parts) == parts["group"].n_unique():
+        return state["absences"]
+    parts = parts.sort("group", "first_read").select(
+        "group",
+        "first_read",
+        "last_read",
+        "previous",
+        left=pl.coalesce("previous", pl.col("first_read") - 1),
+        next=pl.col("first_read").shift(-1).over("group"),
+    )
+    missing = (
+        state["present"]
+        .select(CELL)
+        .unique()
+        .join(lines_of(state).select("line", "group", "came", "went"), on="line")
+        .join(parts, on="group")
+        .filter(pl.col("came") <= pl.col("last_read"), pl.col("went").fill_null(EVER) >= pl.col("first_read"))
+        .join(state["present"], on=[*CELL, "first_read"], how="anti", nulls_equal=True)
+        # Before its line came a cell was away as long as there is.
+        .with_columns(
+            left=pl.when(pl.col("came") < pl.col("first_read")).then("left").otherwise(-EVER),
+            back=pl.lit(EVER),
+        )
+    )
+    known = (
+        state["absences"]
+        .join(lines_of(state).select("line", "group", "went"), on="line")
+        .sort("left")
+        .join_asof(
+            parts.select("group", next="first_read").sort("next"),
+            left_on="left",
+            right_on="next",
+            by="group",
+            strategy="forward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+    )
+    columns = [*CELL, "left", "back", "next", "went"]
+    # One that did not come back in its part is back where the next begins, or away there as well, if its line is there.
+    goes_on = (pl.col("back") == EVER) & (pl.col("next") <= pl.col("went").fill_null(EVER))
+    return (
+        pl.concat([known.select(columns), missing.select(columns)])
+        .join(_resumed(state, parts), on=[*CELL, "next"], how="left", nulls_equal=True)
+        .with_columns(back=pl.when(goes_on).then(pl.coalesce("resumed", "next")).otherwise("back"))
+        .select(*CELL, "left", "back")
+    )
+
+
+def _resumed(state: State, parts: pl.DataFrame) -> pl.DataFrame:
+    """line, cpu, next, resumed: the read before the part ``next`` that saw the cells which go on from there.
+
+    Of a part that follows another, that other tells it.
+    """
+    after_lost = pl.col("previous") > pl.col("last_read").shift().over("group")
+    lost = parts.filter(after_lost).select("group", next="first_read", resumed="previous")
+    came = state["absences"].select(*CELL, resumed="left")
+    return (
+        state["present"]
+        .select(*CELL, next="first_read")
+        .join(state["lines"].select("line", "group"), on="line")
+        .join(lost, on=["group", "next"])
+        .join(came, on=[*CELL, "resumed"], how="anti", nulls_equal=True)
+        .select(*CELL, "next", "resumed")
+    )
