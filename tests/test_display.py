@@ -14,7 +14,7 @@ from rich.console import Console
 from irqtrace.display.snapshot import snapshot_table
 from irqtrace.display.summary import print_summary
 from irqtrace.display.table import frame_table
-from irqtrace.display.text import bounded_text, bytes_text, harmless, rate_text, time_text
+from irqtrace.display.text import bounded_text, bytes_text, harmless, number_text, rate_text, time_text
 from made import MadeLine, MadeRead, MadeTrace
 
 if TYPE_CHECKING:
@@ -111,7 +111,13 @@ def test_many_cpus_are_told_by_the_busiest() -> None:
         (rate_text(1_234.5), "1,234"),
         (rate_text(12.34), "12.3"),
         (bytes_text(87_612), "87.6 kB"),
-        (bounded_text(1311.94, 1311.6, 1312.31), "1,311.9 ± 0.4"),
+        (rate_text(30 / 86_400), "0.000347"),
+        (rate_text(1e-9), "1.00e-9"),
+        (rate_text(0), "0.0"),
+        (rate_text(0.1, "hi"), "0.100"),
+        (number_text(0.99618, "hi"), "0.997"),
+        (bounded_text(30 / 86_400, 0.00034722, 0.00034723), "0.000347 ± 0.000001"),
+        (bounded_text(1311.94, 1311.6, 1312.31), "1,311.9 ± 0.5"),
         (bounded_text(10.0, 10.0, 10.0), "10.0 ± 0.0"),
         (bounded_text(5000.0, 4000.0, 7000.0), "5,000 ± 2,000"),
         (bounded_text(5.0, None, 7.0), "–"),
@@ -119,3 +125,21 @@ def test_many_cpus_are_told_by_the_busiest() -> None:
 )
 def test_numbers_read_well(text: str, expected: str) -> None:
     assert text == expected
+
+
+@given(rate=st.floats(1e-7, 1e7), below=st.floats(0, 0.5), above=st.floats(0, 0.5))
+def test_bounds_are_shown_around_the_rate_and_no_narrower_than_they_are(
+    rate: float, below: float, above: float
+) -> None:
+    lowest, highest = rate * (1 - below), rate * (1 + above)
+    low, middle, high = (
+        float(text.replace(",", "")) for text in (rate_text(lowest, "lo"), rate_text(rate), rate_text(highest, "hi"))
+    )
+    noise = 1e-11 * highest
+    assert low <= lowest + noise
+    assert highest - noise <= high
+    assert low <= middle <= high
+    assert middle == pytest.approx(rate, rel=5e-3)
+    middle, off = (float(text.replace(",", "")) for text in bounded_text(rate, lowest, highest).split(" ± "))
+    assert middle - off <= lowest + noise
+    assert highest - noise <= middle + off

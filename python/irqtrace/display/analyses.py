@@ -138,7 +138,8 @@ def _interval(row: Row) -> str:
     lowest, highest = row["ratio_lo"], row["ratio_hi"]
     if lowest is None:
         return "–"
-    return f"{number_text(lowest)} to {number_text(highest)}" if highest is not None else f"over {number_text(lowest)}"
+    low = number_text(lowest, "lo")
+    return f"over {low}" if highest is None else f"{low} to {number_text(highest, 'hi')}"
 
 
 def _change(row: Row) -> str:

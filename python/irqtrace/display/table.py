@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TextIO
 
+    from .text import Bound
+
 __all__ = ["console", "frame_table", "table", "time_column"]
 
 _FILE_WIDTH = 400
@@ -109,6 +111,10 @@ def _heading(column: str) -> str:
     return column.removesuffix("_ns").replace("_", " ")
 
 
+def _bound(column: str) -> Bound:
+    return "lo" if column.endswith("_lo") else "hi" if column.endswith("_hi") else None
+
+
 def _cell(column: str, value: Any, *, time_of_day: bool) -> str:  # noqa: ANN401, PLR0911 - whatever a frame holds
     if value is None:
         return "–"
@@ -119,7 +125,7 @@ def _cell(column: str, value: Any, *, time_of_day: bool) -> str:  # noqa: ANN401
     if column.endswith("share"):
         return share_text(value)
     if isinstance(value, float):
-        return rate_text(value)
+        return rate_text(value, _bound(column))
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if column in {"cpu", "line"} else count_text(value)
     return str(value)

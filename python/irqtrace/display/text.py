@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import Literal
 
 __all__ = [
+    "Bound",
     "bounded_text",
     "bytes_text",
     "count_text",
@@ -16,6 +19,11 @@ __all__ = [
     "time_text",
     "when_text",
 ]
+
+Bound = Literal["lo", "hi"] | None
+"""Of a number: whether it is the bound below or above what is told."""
+
+_ROUNDING = {None: ROUND_HALF_EVEN, "lo": ROUND_FLOOR, "hi": ROUND_CEILING}
 
 
 def harmless(text: str) -> str:
@@ -46,29 +54,47 @@ def time_text(ns: float | None) -> str:
     return f"{_digits(ns / 1e9)} s" if abs(ns) < 1e12 else f"{ns / 1e9:,.0f} s"  # noqa: PLR2004 - 1,000 seconds
 
 
-def rate_text(hz: float | None) -> str:
-    """Events per second, with one decimal below a thousand."""
+def rate_text(hz: float | None, bound: Bound = None) -> str:
+    """Events per second to three digits, or to one decimal if that is more, and whole from a thousand on.
+
+    A bound is rounded away from what it encloses.
+
+    >>> rate_text(1 / 12), rate_text(1 / 12, "lo"), rate_text(1 / 12, "hi")
+    ('0.0833', '0.0833', '0.0834')
+    """
     if hz is None:
         return "–"
-    return f"{hz:,.1f}" if abs(hz) < 1_000 else f"{hz:,.0f}"  # noqa: PLR2004 - as said
+    if abs(hz) >= 1_000:  # noqa: PLR2004 - as said
+        return f"{_rounded(hz, 0, bound):,}"
+    decimals = max(_decimals(hz), 1)
+    rounded = _rounded(hz, decimals, bound)
+    # What is less than one a day is told with an exponent.
+    return f"{rounded:.{decimals}f}" if decimals <= 7 else f"{rounded:.2e}"  # noqa: PLR2004 - as said
 
 
 def bounded_text(hz: float | None, lowest: float | None, highest: float | None) -> str:
     """A rate and how far the true one may lie from it, to the digit that is uncertain.
 
+    That is never told as less than it is.
+
     >>> bounded_text(1311.94, 1311.6, 1312.31)
-    '1,311.9 ± 0.4'
+    '1,311.9 ± 0.5'
     """
     if hz is None or lowest is None or highest is None:
         return "–"
     off = max(highest - hz, hz - lowest)
-    digits = min(max(-math.floor(math.log10(off)), 0), 3) if off > 0 else 1
-    return f"{hz:,.{digits}f} ± {off:,.{digits}f}"
+    most = max(_decimals(hz), 3)
+    digits = min(max(-math.floor(math.log10(off)), 0), most) if off > 0 else max(_decimals(hz), 1)
+    rounded = _rounded(hz, digits)
+    off = max(highest - float(rounded), float(rounded) - lowest)
+    return f"{rounded:,.{digits}f} ± {_rounded(off, digits, 'hi'):,.{digits}f}"
 
 
-def number_text(value: float | None) -> str:
-    """A number without a unit, to three digits."""
-    return "–" if value is None else _digits(value)
+def number_text(value: float | None, bound: Bound = None) -> str:
+    """A number without a unit, to three digits; a bound is rounded away from what it encloses."""
+    if value is None or not math.isfinite(value):
+        return "–" if value is None else str(value)
+    return _digits(float(_rounded(value, _decimals(value), bound)))
 
 
 def share_text(share: float | None) -> str:
@@ -93,6 +119,16 @@ def when_text(time_ns: int) -> str:
     """An instant to the millisecond, UTC."""
     instant = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=time_ns // 1_000)
     return instant.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
+
+
+def _decimals(value: float) -> int:
+    """How many decimals three digits have."""
+    return max(2 - math.floor(math.log10(abs(value))), 0) if value else 0
+
+
+def _rounded(value: float, decimals: int, bound: Bound = None) -> Decimal:
+    # As exact as people take a number for: what was 0.1 before it became binary is 0.1.
+    return Decimal(f"{value:.12g}").quantize(Decimal(1).scaleb(-decimals), _ROUNDING[bound])
 
 
 def _digits(value: float) -> str:
