@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import time
 import warnings
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,9 @@ from polars.testing import assert_frame_equal
 import irqtrace
 from captured import FIRST, GROWN, NOON, NOON_S, SECOND, SERIES, THIRD, Captured, after_noon, log_text, report
 from irqtrace import ParseError, SourceUnavailable, Trace, import_text, open_trace
+from irqtrace.analyses.nogrid import numbering
 from irqtrace.cli import main
+from irqtrace.schema import TIME
 from made import small_trace
 from test_trace import conserved
 
@@ -610,6 +614,46 @@ def test_nothing_is_late_or_missed_where_nothing_was_due(irregular: Trace, tmp_p
         assert "missed" not in repr(trace)
         assert conserved(trace)
     assert_frame_equal(irregular.frame(), open_trace(tmp_path / "t.parquet").frame(), categorical_as_str=True)
+
+
+@pytest.mark.parametrize("after", [UNEVEN, (0, 1, 604_801), (0, 10, 20), (0, 0.9, 3.7)])
+def test_the_flat_table_of_an_imported_trace_is_told_apart_by_its_rows(
+    tmp_path: Path, after: tuple[float, float, float]
+) -> None:
+    text = log_text([f"{NOON_S + seconds:.3f}" for seconds in after])
+    trace = import_text(saved(tmp_path / "a.log", text), path=tmp_path / "t.parquet")
+    every = timedelta(microseconds=trace.info.interval_ns // 1_000)
+    for flat in (trace.frame(), pl.scan_parquet(tmp_path / "t.parquet"), pl.read_parquet(tmp_path / "t.parquet")):
+        for analysis in (irqtrace.rates, irqtrace.imbalance):
+            for length in (None, every, every * 3):
+                assert_frame_equal(analysis(flat, length), analysis(trace, length), categorical_as_str=True)
+        assert_frame_equal(irqtrace.storms(flat), irqtrace.storms(trace), categorical_as_str=True)
+        with pytest.raises(ValueError, match="jitter is told by reads on a grid"):
+            irqtrace.jitter(flat)
+    for part in (trace.slice(f"{after[1]}s"), trace.slice(None, f"{after[2]}s")):
+        counts = irqtrace.rates(part.frame(), every * 4, ())["count"]
+        assert len(counts) <= len(part.samples["sample"].unique()) == 2
+        assert counts.null_count() == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_rows_of_an_imported_trace_fit_a_numbering_of_captured_texts(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    times = sorted({chance.choice([chance.randrange(10**12), 10**9 * chance.randrange(1_000)]) for _ in range(30)})
+    interval = min(later - time for time, later in pairwise(times))
+    rows = [(NOON_S * 10**9 + time, (time - times[0]) // interval) for time in times]
+    for kept in (rows, rows[3:], chance.sample(rows, 5), rows[::4]):
+        ordered = sorted(kept)
+        table = pl.DataFrame(ordered, schema={"time": TIME, "sample": pl.Int64}, orient="row")
+        found = numbering(table.with_columns(kind=pl.lit("irq"), engine=pl.lit("replay")).lazy())
+        assert found is not None
+        interval_ns, t0_ns = found
+        assert [(time - t0_ns) // interval_ns for time, _ in ordered] == [sample for _, sample in ordered]
+    assert numbering(
+        pl.DataFrame(rows, schema={"time": TIME, "sample": pl.Int64}, orient="row")
+        .with_columns(kind=pl.lit("irq"), engine=pl.lit("replay"))
+        .lazy()
+    ) == (interval, rows[0][0])
 
 
 def test_a_slice_has_the_reads_that_began_in_it(irregular: Trace) -> None:

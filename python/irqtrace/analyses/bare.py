@@ -14,6 +14,7 @@ from irqtrace.schema import ENGINES, FLAT, KINDS, TIME
 from irqtrace.trace import Trace, flat_trace
 
 from .epochs import comings_and_goings
+from .nogrid import is_captured, numbering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +54,7 @@ def bare_traces(table: pl.LazyFrame) -> Iterator[Trace]:
     when a line came, and what the machine is, the rows do not say. Nor do they say since when the first read of a group
     counts, where a table is a part of a recording: that read is the base of the others and claims no growth of its own,
     and two parts of one table are recordings that say nothing of the time between them. A table without rows is a trace
-    without reads.
+    without reads. That captured texts were read on no grid is told by their engine.
 
     Raises:
         ValueError: for a column that is missing, of another type, or holds what it cannot, naming it.
@@ -159,7 +160,11 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
     named = flat.filter(pl.col("irq").is_not_null())
     lines = named.select(LINE).unique(maintain_order=True).collect().sort("kind", "engine", maintain_order=True)
     first = int(reads["first"].min() or 0) if len(reads) else 0  # type: ignore[arg-type]
-    interval_ns, t0_ns = _grid(reads)
+    # Where they fit no numbering of captured texts, a grid is all that can be told.
+    numbered = numbering(flat) if is_captured(reads) else None
+    interval_ns, t0_ns = _grid(reads) if numbered is None else numbered
+    if numbered is not None and first != 0:
+        t0_ns = _apart(t0_ns, reads)
     _check_grid(flat, reads, interval_ns)
     for kind, sample in reads.select("kind", "back").drop_nulls().iter_rows():
         raise ValueError(
@@ -174,10 +179,10 @@ def _trace(flat: pl.LazyFrame, host: str | None, boot: str | None) -> Trace:
         "recording": None,
         "segment": None,
         "interval_ns": interval_ns,
-        "irregular": False,
+        "irregular": numbered is not None,
         "t0_ns": t0_ns,
         "span": None,
-        "groups": [_group(read) for read in reads.iter_rows(named=True)],
+        "groups": [_group(read, irregular=numbered is not None) for read in reads.iter_rows(named=True)],
         "anchors": [],
         "host": {
             "host": host or "",
@@ -271,11 +276,17 @@ def _grid(reads: pl.DataFrame) -> tuple[int, int]:
             f"since no more than {span_ns} ns lie between the first and the last of {samples + 1}"
         )
     interval_ns = _interval_ns(span_ns, samples) if samples else 1_000_000
-    t0_ns = longest["begin"] - longest["first"] * interval_ns
-    # Two recordings are one where their points 0 are. Parts of one table must not be, since what came between them is
-    # in neither: they differ in the samples of their first reads.
-    part = sum(at * first for at, first in enumerate(reads["first"], 1))
-    return interval_ns, (t0_ns // APART_NS - 1) * APART_NS + part % APART_NS
+    return interval_ns, _apart(longest["begin"] - longest["first"] * interval_ns, reads)
+
+
+def _apart(t0_ns: int, reads: pl.DataFrame) -> int:
+    """A point 0 that is no other part's.
+
+    Two recordings are one where their points 0 are. Parts of one table must not be, since what came between them is in
+    neither: they differ in the samples of their first reads.
+    """
+    part: int = sum(at * first for at, first in enumerate(reads["first"], 1))
+    return (t0_ns // APART_NS - 1) * APART_NS + part % APART_NS
 
 
 def _interval_ns(span_ns: int, samples: int) -> int:
@@ -294,15 +305,15 @@ def _check_grid(flat: pl.LazyFrame, reads: pl.DataFrame, interval_ns: int) -> No
         _refuse(flat, "sample", _beyond("sample", -far, far), right)
 
 
-def _group(read: dict[str, Any]) -> GroupMeta:
-    every = read["step"] or 1
+def _group(read: dict[str, Any], *, irregular: bool) -> GroupMeta:
+    every = 1 if irregular else read["step"] or 1
     due = (read["last"] - read["first"]) // every + 1
     group: GroupMeta = {
         "kind": read["kind"],
         "engine": read["engine"],
         "every": every,
         "reads": read["reads"],
-        "missed": max(due - read["reads"], 0),
+        "missed": 0 if irregular else max(due - read["reads"], 0),
     }
     return group
 
