@@ -161,20 +161,21 @@ def exceeding(windows: pl.DataFrame, threshold: float) -> pl.DataFrame:
     Windows have what, count, seconds, unsure_before, unsure_after, as `line_windows` has them.
     """
     count, seconds = pl.col("count"), pl.col("seconds")
-    unsure = pl.col("unsure_before") + pl.col("unsure_after")
-    highest = pl.when(seconds > unsure).then(count / (seconds - unsure)).otherwise(math.inf)
 
     def above(expected: pl.Expr) -> pl.Expr:
         return 2 * ((count + 0.375).sqrt() - (expected + 0.375).sqrt())
 
+    windows = windows.with_columns(rate=count / seconds)
+    windows = windows.with_columns(baseline=pl.col("rate").median().over("what"))
+    windows = windows.with_columns(above=above(pl.col("baseline") * seconds))
+    least = pl.col("above")
+    if windows.select(pl.max_horizontal(pl.col("unsure_before", "unsure_after").max()) > 0).item():
+        unsure = pl.col("unsure_before") + pl.col("unsure_after")
+        highest = pl.when(seconds > unsure).then(count / (seconds - unsure)).otherwise(math.inf).median().over("what")
+        least = above(highest * (seconds + unsure))
     spread = (1.4826 * pl.col("above").abs().median().over("what")).clip(1)
-    return (
-        windows.with_columns(rate=count / seconds, highest=highest)
-        .with_columns(baseline=pl.col("rate").median().over("what"), highest=pl.col("highest").median().over("what"))
-        .with_columns(above=above(pl.col("baseline") * seconds), least=above(pl.col("highest") * (seconds + unsure)))
-        .with_columns(exceeds=(pl.col("least") > threshold * spread) & (pl.len().over("what") >= FEWEST))
-        .drop("above", "least", "highest")
-    )
+    exceeds = (least > threshold * spread) & (pl.len().over("what") >= FEWEST)
+    return windows.with_columns(exceeds=exceeds).drop("above")
 
 
 def _check_threshold(threshold: object) -> None:

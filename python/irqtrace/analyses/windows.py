@@ -36,9 +36,13 @@ def line_windows(state: State, names: Named, *, dense: bool = False) -> Iterator
     unsure_before and unsure_after: by how many seconds it may be longer or shorter at each end. 0 on a grid, where
     reads are short and each has an error of its own; those of captured texts may all err in the same way.
     """
-    irregular = state["recordings"].select("rec", "irregular").lazy()
+    irregular = state["recordings"].filter(pl.col("irregular") == 1)["rec"]
     unsure = {
-        f"unsure_{side}": pl.when(pl.col("irregular") == 1).then((pl.col(e) - pl.col(b)) / 2e9).otherwise(0.0)
+        f"unsure_{side}": pl.when(pl.col("rec").is_in(irregular.implode()))
+        .then((pl.col(e) - pl.col(b)) / 2e9)
+        .otherwise(0.0)
+        if len(irregular)
+        else pl.lit(0.0)
         for side, b, e in (("before", "b0", "e0"), ("after", "b1", "e1"))
     }
     edges = {"b0": pl.col("b0").min(), "e0": pl.col("e0").min(), "b1": pl.col("b1").max(), "e1": pl.col("e1").max()}
@@ -48,7 +52,6 @@ def line_windows(state: State, names: Named, *, dense: bool = False) -> Iterator
         rows = frame.lazy().filter(pl.col("b1").is_not_null(), ~pl.col("brief"))
         if not names.is_single:
             rows = rows.group_by(key).agg(pl.col("count").sum(), **edges).sort(key)
-        rows = rows.join(irregular, on="rec", maintain_order="left")
         windows = rows.select(*key, "count", begin="b0", end="e1", seconds=seconds, **unsure)
         yield windows.filter(pl.col("seconds") > 0).collect()
 
