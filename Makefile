@@ -42,7 +42,7 @@ test-engines: build .venv/engines
 # recorders that are ended in all ways, hundreds of times (IRQTRACE_SOAK says how often). A quarter of an hour, on a machine
 # with little else to do.
 soak: build
-	MALLOC_MMAP_THRESHOLD_=262144 $(CARGO) test --release --package irqtrace-core --locked --test soak -- --ignored --nocapture
+	MALLOC_MMAP_THRESHOLD_=65536 $(CARGO) test --release --package irqtrace-core --locked --test soak -- --ignored --nocapture
 	$(BIN)/pytest -s tests/soak.py
 
 # CPUs, drivers and clocks of a machine of its own are moved: Debian's kernel, emulated, with this tree to read. Without

@@ -7,7 +7,7 @@ import ctypes
 __all__ = ["give_large_blocks_back"]
 
 M_MMAP_THRESHOLD = -3
-LARGE_BYTES = 256 << 10
+LARGE_BYTES = 64 << 10
 
 
 def give_large_blocks_back() -> None:

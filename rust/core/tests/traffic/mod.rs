@@ -181,9 +181,23 @@ impl Watch {
         self.up_to_and_after(sample, |look| look.held_bytes)
     }
 
-    /// The most resident bytes until a sample, and after it.
-    pub fn resident_up_to_and_after(&self, sample: u64) -> [usize; 2] {
-        self.up_to_and_after(sample, |look| look.resident_bytes)
+    /// The most resident bytes in each tenth of the time.
+    pub fn resident_by_tenths(&self) -> Vec<usize> {
+        let looks = self.looks.lock().unwrap();
+        let tenths = looks.chunks(looks.len().div_ceil(10));
+        tenths.map(|looks| looks.iter().map(|look| look.resident_bytes).max().unwrap()).collect()
+    }
+
+    /// The resident bytes that half of the looks saw no more than: up to a sample, and in the last tenth of the time. What
+    /// two threads have at once for a moment, as to compress, does not move them.
+    pub fn resident_usually_up_to_and_at_last(&self, sample: u64) -> [usize; 2] {
+        let looks = self.looks.lock().unwrap();
+        let (before, at_last) = (usize::try_from(sample / LOOK_EVERY).unwrap(), looks.len() / 10 * 9);
+        [&looks[..before], &looks[at_last..]].map(|looks| {
+            let mut bytes: Vec<usize> = looks.iter().map(|look| look.resident_bytes).collect();
+            bytes.sort_unstable();
+            bytes[bytes.len() / 2]
+        })
     }
 
     fn up_to_and_after(&self, sample: u64, bytes: fn(&Look) -> usize) -> [usize; 2] {
