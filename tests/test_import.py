@@ -497,7 +497,7 @@ def numbered(rows: list[tuple[int, int, str]], own: dict[str, list[int]]) -> str
     return f"           CPU0       CPU1\n{devices}{kernels}"
 
 
-OWN = {"LOC": [100_000, 90_000], "RES": [500, 500], "TLB": [50, 50]}
+OWN = {"LOC": [100_000, 90_000], "RES": [50_000, 50_000], "TLB": [5_000, 5_000]}
 DEVICES = [(24, 1_000, "mlx0"), (25, 1_000, "mlx1"), (32, 2_000, "nvme0"), (33, 2_000, "nvme1")]
 SWAPPED = [(24, 3, "nvme0"), (25, 3, "nvme1"), (32, 5, "mlx0"), (33, 5, "mlx1")]
 
@@ -507,12 +507,14 @@ def test_devices_that_swap_their_numbers_are_of_one_machine_where_the_kernels_ow
         texts = [numbered(DEVICES, OWN), numbered(SWAPPED, own)]
         return saved(tmp_path / "a.log", f"1767700800\n{texts[0]}1767700900\n{texts[1]}")
 
-    trace = import_text(log({"LOC": [100_100, 90_100], "RES": [600, 500], "TLB": [150, 50]}))
+    trace = import_text(log({"LOC": [100_100, 90_100], "RES": [50_100, 50_000], "TLB": [5_100, 5_000]}))
     assert counted(trace) == {"LOC interrupts": 200, "RES interrupts": 100, "TLB interrupts": 100}
     assert conserved(trace)
     tenth_more = {irq: [count * 11 // 10 for count in counts] for irq, counts in OWN.items()}
-    one_fell = {**OWN, "RES": [499, 500]}
-    for own in (tenth_more, one_fell):
+    one_fell = {**OWN, "RES": [49_999, 50_000]}
+    # The timer has gone on in all machines that were started together.
+    only_timer = {**tenth_more, "LOC": [100_100, 90_100]}
+    for own in (tenth_more, one_fell, only_timer):
         with pytest.raises(
             ParseError, match=r"stand for something else.*import each by itself, or give .*--same-machine"
         ):

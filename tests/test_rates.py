@@ -328,6 +328,18 @@ def test_a_cpu_is_measured_over_the_reads_between_which_it_was_there() -> None:
         assert irqtrace.rates(source, "1ms", ("cpu",)).filter(cpu=1).equals(in_windows.drop("irq"))
 
 
+def test_a_cpu_that_is_back_in_the_first_read_of_a_part_is_measured_from_there_also_where_nothing_else_counts() -> None:
+    machine = recorded(
+        [Life("irq", "28", "queue")],
+        lambda n: (0, 4) if n < 3 or n >= 8 else (0,),
+        lambda _, cpu, __: 3 if cpu == 4 else 0,
+        {"irq": range(12)},
+    )
+    cells = irqtrace.rates(machine.trace().slice("8ms"), "4ms", ("irq", "cpu"))
+    assert cells.select("cpu", "count").rows() == [(4, 9)]
+    assert cells["rate"].to_list() == pytest.approx([3_000])
+
+
 @pytest.mark.parametrize("there", [[[0], [0, 1]], [[0, 1], [0]]])
 def test_of_a_cpu_that_only_one_of_two_reads_saw_nothing_is_claimed(there: list[list[int]]) -> None:
     machine = recorded([Life("irq", "24", "eth0")], lambda n: there[n], lambda *_: 10, {"irq": range(2)})

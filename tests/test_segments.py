@@ -572,6 +572,23 @@ def test_segments_are_found_again_wherever_one_stands_by_then(tmp_path: Path, mo
     assert_frame_equal(pickle.loads(pickle.dumps(trace)).frame(), whole.frame())  # noqa: S301
 
 
+@pytest.mark.parametrize("at", range(3))
+def test_a_segment_that_another_tool_wrote_anew_is_read_as_it_is(tmp_path: Path, at: int) -> None:
+    paths = small(tmp_path)
+    frame = open_trace(tmp_path).frame()
+    table = pq.read_table(paths[at])
+    plain = table.cast(
+        pa.schema([(field.name, pa.int64() if field.name == "cpu" else _plain(field.type)) for field in table.schema])
+    )
+    written = plain.append_column("note", pa.nulls(len(plain), pa.string()))
+    pq.write_table(written.replace_schema_metadata(table.schema.metadata), paths[at])
+    assert_frame_equal(open_trace(tmp_path).frame(), frame)
+
+
+def _plain(of: pa.DataType) -> pa.DataType:
+    return of.value_type if pa.types.is_dictionary(of) else of
+
+
 @pytest.mark.parametrize("at_once", [1.5, 100])
 def test_damaged_rows_of_a_segment_are_an_error_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: float

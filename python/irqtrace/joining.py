@@ -259,15 +259,23 @@ def _rows(parts: Sequence[Part], meta: Meta) -> pl.LazyFrame:
     since = (parts[0].meta["span"] or [0])[0]
     heads = [head for part in parts[1:] if (head := _head(part, begun, ended, since)) is not None]
     tables: list[pl.LazyFrame] = []
-    for is_file, group in groupby(parts, key=lambda part: part.rows is None):
+    for schema, group in groupby(parts, key=_schema):
         some = list(group)
-        tables += [scan_flat([part.file for part in some])] if is_file else [part.table for part in some]
+        tables += [part.table for part in some] if schema is None else [scan_flat([part.file for part in some])]
     whole = pl.concat(tables)
     if not heads:
         return whole
     head = pl.concat(heads)
     rest = whole.filter(~pl.col("sample").is_in(head["sample"].unique().to_list()))
     return rest.merge_sorted(head.lazy(), "sample")
+
+
+def _schema(part: Part) -> dict[str, pl.DataType] | None:
+    """The columns of a file, which one scan takes to be the same in all; another tool may have written it anew."""
+    if part.rows is not None:
+        return None
+    with reading(part.path):
+        return dict(pl.read_parquet_schema(part.file))
 
 
 def _head(part: Part, begun: dict[Group, set[int]], ended: dict[Group, set[int]], since: int) -> pl.DataFrame | None:

@@ -285,9 +285,8 @@ def _absences(meta: Meta, stays: pl.DataFrame) -> pl.DataFrame:
         for counts in ("baselines", "finals")
     )
     cell = ["line", "cpu"]
-    # What goes on from the read before has its count at that one; where none has, it is not told what came after it.
-    is_told = (pl.col("sample") == pl.col("previous")).any().over("group")
-    base = pl.when(is_told).then("previous").otherwise("first_read")
+    # What goes on from the read before has its count at that one.
+    base = pl.coalesce("previous", "first_read")
     back = began.filter(pl.col("sample") > pl.max_horizontal("came", base))
     left = ended.filter(pl.col("sample") < pl.min_horizontal("last_read", "went"))
     edges: dict[tuple[Any, ...], list[tuple[int, bool]]] = {}

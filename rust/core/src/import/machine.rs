@@ -19,6 +19,9 @@ const BITS: u32 = 10;
 /// STK of parisc is a gauge.
 const NOT_STEADY: [&str; 2] = ["CAL", "STK"];
 
+/// Counts that may tell how long a machine has been up, which is the same for all that were started together.
+const OF_UPTIME: [&str; 2] = ["LOC", "MCP"];
+
 /// The CPUs that each file's texts had, the lines and the counts: as of the last text of each.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
@@ -174,6 +177,9 @@ fn goes_on(before: &Seen, now: &Seen, elapsed_ns: u64) -> bool {
             continue;
         }
         let Some(grown) = new.checked_sub(old).or_else(|| wrapped(old, new, elapsed_ns)) else { return false };
+        if OF_UPTIME.contains(&irq) {
+            continue;
+        }
         let told = (old / (grown + 1)).checked_ilog2().unwrap_or(0);
         bits.entry((irq, name)).and_modify(|least| *least = told.min(*least)).or_insert(told);
     }
