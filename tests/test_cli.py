@@ -314,7 +314,11 @@ def test_output_goes_into_a_pipe_by_its_name(fake_proc: Path) -> None:
 def test_what_cannot_be_written_to_is_named(fake_proc: Path, output: list[str], named: str) -> None:
     arguments = ["snapshot", "--procfs", str(fake_proc), *output]
     with Path("/dev/null" if output else "/dev/full").open("w") as out:
-        done = subprocess.run([*RUN, *arguments], stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+        # With it Python holds nothing back, which most people let it do.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        done = subprocess.run(
+            [*RUN, *arguments], stdout=out, stderr=subprocess.PIPE, text=True, check=False, env=environment
+        )
     assert (done.returncode, done.stderr) == (1, f"irqtrace: {named}: no space left on device\n")
 
 

@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["AT_ONCE_BYTES", "check", "collect", "is_panic", "read_footer", "reading", "scan_flat", "utf8_path", "write"]
+__all__ = [
+    "AT_ONCE_BYTES",
+    "check",
+    "collect",
+    "is_panic",
+    "read_footer",
+    "reading",
+    "scan",
+    "scan_flat",
+    "utf8_path",
+    "write",
+]
 
 _MAGIC = b"PAR1"
 _KEY = b"irqtrace"
@@ -106,9 +117,14 @@ def check(path: str, *, everything: bool) -> None:
     _core.check_file(path, None if everything else AT_ONCE_BYTES)
 
 
+def scan(file: str | list[str] | BinaryIO) -> pl.LazyFrame:
+    """The columns of a Parquet file as they are, or of several one after the other, lazily."""
+    return pl.scan_parquet(file, glob=False, hive_partitioning=False)
+
+
 def scan_flat(file: str | list[str] | BinaryIO) -> pl.LazyFrame:
     """The flat table of a trace file, which is named or open, or of several one after the other, lazily."""
-    return flat_types(pl.scan_parquet(file, glob=False, hive_partitioning=False))
+    return flat_types(scan(file))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from . import _core
-from .files import AT_ONCE_BYTES, check, reading, scan_flat
+from .files import AT_ONCE_BYTES, check, reading, scan, scan_flat
 from .frames import GROUP
 from .schema import FLAT
 
@@ -275,7 +275,7 @@ def _schema(part: Part) -> dict[str, pl.DataType] | None:
     if part.rows is not None:
         return None
     with reading(part.path):
-        return dict(pl.read_parquet_schema(part.file))
+        return dict(scan(part.file).collect_schema())
 
 
 def _head(part: Part, begun: dict[Group, set[int]], ended: dict[Group, set[int]], since: int) -> pl.DataFrame | None:

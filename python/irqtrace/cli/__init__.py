@@ -112,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notes = getattr(error, "__notes__", ())
         said = "; ".join([as_options(_said(error)), *notes])
         print(f"irqtrace: {harmless(said)}", file=sys.stderr)
+        _print_no_more_if_it_fails()
         return USAGE if isinstance(error, ValueError) and not isinstance(error, IrqtraceError) else FAILURE
     return status
 
@@ -132,6 +133,14 @@ def _print_no_more() -> None:
         with suppress(OSError, ValueError):
             os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def _print_no_more_if_it_fails() -> None:
+    """What could not be printed would fail once more at Python's end, and the status would be Python's."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _print_no_more()
 
 
 def _is_of_a_closed_terminal(error: BaseException) -> bool:
