@@ -270,6 +270,13 @@ def test_a_report_without_a_date_asks_for_its_time(tmp_path: Path) -> None:
         import_text(sos)
 
 
+@pytest.mark.parametrize("behind", [".500000000", "500000000"])
+def test_a_number_with_a_fraction_or_of_more_digits_than_a_date_is_asked_nothing(tmp_path: Path, behind: str) -> None:
+    numbers = [f"{seconds}{behind}" for seconds in (1_701_061_200, 1_701_061_210)]
+    trace = import_text(saved(tmp_path / "a.log", log_text(numbers, (FIRST, SECOND))))
+    assert [time.timestamp() for time in times_of(trace)] == [1_701_061_200.5, 1_701_061_210.5]
+
+
 @pytest.mark.parametrize(
     "numbers", [("2601061200", "2601061201"), ("1106120000", "1106120100"), ("2026010612", "2026010613")]
 )

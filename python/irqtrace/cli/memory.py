@@ -14,7 +14,7 @@ def give_large_blocks_back() -> None:
     """Has large blocks of memory go back to the system when they are free.
 
     Left to itself, glibc keeps blocks of up to 32 MiB for later once it has seen some, small ones come to lie between
-    them, and memory grows: in a million samples from 45 to 70 MB where 40 to 45 do. Other C libraries do not.
+    them, and memory grows for hours: docs/decisions/journal.md has what is measured. Other C libraries do not.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

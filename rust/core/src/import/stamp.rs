@@ -14,7 +14,7 @@ const BEYOND_NS: i64 = 9_214_646_400 * NS_PER_S;
 pub(super) struct Stamp {
     pub(super) when: When,
     pub(super) resolution_ns: i64,
-    /// The digits before any point, of what is a number and does not say that it is one of seconds.
+    /// The digits of what is a bare number, and neither a fraction nor an `@` says that it is one of seconds.
     pub(super) number: Option<String>,
 }
 
@@ -115,7 +115,9 @@ pub(super) fn epoch(text: &str) -> Option<Found> {
     let (nanos, resolution_ns) = fraction_of(fraction);
     let seconds: i64 = seconds.parse().ok()?;
     let ns = seconds.checked_mul(NS_PER_S).and_then(|ns| ns.checked_add(i64::from(nanos)));
-    Some(in_range(ns, text).map(|ns| Stamp { when: When::Utc(ns), resolution_ns, number: Some(whole.to_owned()) }))
+    // No date has a fraction.
+    let number = (whole == text).then(|| whole.to_owned());
+    Some(in_range(ns, text).map(|ns| Stamp { when: When::Utc(ns), resolution_ns, number }))
 }
 
 /// What up to nine digits behind the point are, and the last of them is, in nanoseconds.
