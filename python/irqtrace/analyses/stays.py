@@ -84,12 +84,15 @@ def _of_parts(state: State) -> pl.DataFrame:
     parts = state["parts"]
     if len(parts) == parts["group"].n_unique():
         return state["absences"]
+    before = pl.coalesce("previous", pl.col("first_read") - 1)
+    # Behind a missing part a cell was last seen before that, if at all.
     parts = parts.sort("group", "first_read").select(
         "group",
         "first_read",
         "last_read",
         "previous",
-        left=pl.coalesce("previous", pl.col("first_read") - 1),
+        before=before,
+        left=pl.coalesce(pl.col("last_read").shift().over("group"), before),
         next=pl.col("first_read").shift(-1).over("group"),
     )
     missing = (
@@ -109,6 +112,8 @@ def _of_parts(state: State) -> pl.DataFrame:
     known = (
         state["absences"]
         .join(lines_of(state).select("line", "group", "went"), on="line")
+        .join(parts.select("group", left="before", seen="left"), on=["group", "left"], how="left")
+        .with_columns(left=pl.coalesce("seen", "left"))
         .sort("left")
         .join_asof(
             parts.select("group", next="first_read").sort("next"),
