@@ -1,5 +1,7 @@
 //! Times in the names of files and folders.
 
+use std::ops::Range;
+
 use super::iso;
 use super::stamp::{Found, Stamp, When, epoch};
 
@@ -31,17 +33,27 @@ fn time_at(name: &str, at: usize) -> Option<(Found, usize)> {
 }
 
 /// `06-01-2026-12`: a date that begins with its day or its month, and a time. Where a whole time begins with the year, what
-/// stands before it is something else, as the end of an address.
+/// stands before it is something else, as the end of an address; nor is a number of more digits than a time of day has one.
 fn day_first_at(name: &str, at: usize) -> Option<(Found, usize)> {
     let text = name.get(at..at + 13)?;
     let is_like =
         |(letter, like): (u8, u8)| if like == b'0' { letter.is_ascii_digit() } else { b"-._ T".contains(&letter) };
-    let is_whole = || matches!(iso::in_name(name, at + 6), Some((Ok(_), _)));
-    (text.bytes().zip(*b"00-00-0000-00").all(is_like) && !is_whole()).then(|| {
+    if !text.bytes().zip(*b"00-00-0000-00").all(is_like) || matches!(iso::in_name(name, at + 6), Some((Ok(_), _))) {
+        return None;
+    }
+    let number = |digits: Range<usize>| text[digits].parse::<u32>().ok();
+    let (one, other, year, hour) = (number(0..2)?, number(3..5)?, number(6..10)?, number(11..13)?);
+    let is_date = (1..=31).contains(&one.max(other)) && (1..=12).contains(&one.min(other));
+    let is_time = hour < 24 && matches!(digits(name, at + 11), 2 | 4 | 6);
+    (is_date && (1970..2262).contains(&year) && is_time).then(|| {
         let date = &text[..10];
         let both = format!("{date} begins with its day or its month, and which is not known: write it as 2026-01-31");
         (Err(both), at + text.len())
     })
+}
+
+fn digits(name: &str, from: usize) -> usize {
+    name[from..].bytes().take_while(u8::is_ascii_digit).count()
 }
 
 /// Seconds since 1970, with six or nine digits of a fraction; or milli-, micro- or nanoseconds. Behind a letter a number is
@@ -50,12 +62,11 @@ fn epoch_at(name: &str, at: usize) -> Option<(Found, usize)> {
     if name[..at].ends_with(char::is_alphanumeric) {
         return None;
     }
-    let digits = |from: usize| name[from..].bytes().take_while(u8::is_ascii_digit).count();
-    let whole = digits(at);
+    let whole = digits(name, at);
     let mut end = at + whole;
     // Three digits may be those of a counter, as `split` writes it.
-    if whole == 10 && name[end..].starts_with('.') && matches!(digits(end + 1), 6 | 9) {
-        end += 1 + digits(end + 1);
+    if whole == 10 && name[end..].starts_with('.') && matches!(digits(name, end + 1), 6 | 9) {
+        end += 1 + digits(name, end + 1);
     }
     let time = epoch(&name[at..end])?;
     // A number of so many digits that is no time of these centuries is something else.
@@ -90,6 +101,9 @@ mod tests {
             ("20260101120000Z-20260101120000Z", 0, NS_PER_S),
             ("192.168.10.20-2026-01-01T12-00-00Z", 0, NS_PER_S),
             ("20260101120000Z-1767268800", 0, NS_PER_S),
+            ("interrupts_01-01-2026_1767268800", 0, NS_PER_S),
+            ("host-10-20-3000-40-1767268800", 0, NS_PER_S),
+            ("rack-40-41-2026-01-1767268800", 0, NS_PER_S),
         ] {
             match time_of(name) {
                 Some(Ok(Stamp { when: When::Utc(ns), resolution_ns: found, .. })) => {
@@ -161,6 +175,7 @@ mod tests {
             ("20261301-120000", "no day"),
             ("06-01-2026-12-00-00.txt", "06-01-2026 begins with its day or its month"),
             ("i_06.01.2026_120000", "06.01.2026 begins with its day or its month"),
+            ("i_31.12.2026_2359", "31.12.2026 begins with its day or its month"),
         ] {
             let Some(Err(told)) = time_of(name) else { panic!("{name}") };
             assert!(told.contains(wrong), "{told}");
