@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import irqtrace
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from irqtrace import Trace
 
 NOON = datetime(2026, 1, 6, 12, tzinfo=UTC)
 NOON_S = int(NOON.timestamp())
@@ -55,6 +59,9 @@ SERIES = (FIRST, SECOND, THIRD)
 GROWN = {"eth0": 105, "nvme0q1": 2, "Local timer interrupts": 570, "NET_RX": 7}
 """What the series has counted, by name."""
 
+UNEVEN = (0, 60, 187)
+"""Seconds after noon."""
+
 
 def log_text(times: list[str], texts: tuple[Captured, ...] = SERIES, *, softirqs: bool = True) -> str:
     """The log of a loop of ``date; cat``."""
@@ -77,3 +84,21 @@ def report(folder: Path, one: Captured, files: dict[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
+
+
+def saved(path: Path, text: str) -> Path:
+    """A file with this text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def counted(trace: Trace) -> dict[str, int]:
+    """What each name counted."""
+    sums = irqtrace.rates(trace, by="name")
+    return {name: count for name, count in sums.select("name", "count").iter_rows() if count}
+
+
+def times_of(trace: Trace) -> list[datetime]:
+    """When its reads began."""
+    return list(trace.samples["time"].unique().sort())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+import irqtrace
+from hotplug import changing_machine
 from made import Cell, Group, MadeLine, MadeRead, MadeTrace
 
 if TYPE_CHECKING:
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hotplug import Recorded
+    from irqtrace import Trace
 
-__all__ = ["anew", "rotated", "save"]
+__all__ = ["SAMPLES", "anew", "counted", "known", "rotated", "save", "small", "steady"]
+
+SAMPLES = 24
 
 Entry = tuple[int, int | None, int, int]
 
@@ -115,6 +120,32 @@ def anew(machine: Recorded, low: int, after: int) -> MadeTrace:
     ]
     finals += [entry for entry in state.counted() if entry[2] >= low]
     return MadeTrace(whole.interval_ns, whole.every, lines, reads, begun + baselines, finals)
+
+
+def known(trace: Trace) -> dict[str, Any]:
+    """What is known of a trace, in an order that does not matter."""
+    meta: dict[str, Any] = {**trace._meta}
+    for counts in ("baselines", "finals"):
+        rows = zip(*(meta[counts][name] for name in ("line", "cpu", "sample", "count")), strict=True)
+        meta[counts] = sorted(rows, key=lambda row: (row[2], row[0], row[1] is None, row[1] or 0))
+    return {key: value for key, value in meta.items() if key not in {"recording", "cost"}}
+
+
+def small(folder: Path, cuts: tuple[int, ...] = (8, 15), name: str = "t") -> list[Path]:
+    """A recording in three segments, of the samples up to 7, 14 and 23."""
+    return save(folder, rotated(steady(), cuts, recording=name), name)
+
+
+def steady() -> Recorded:
+    """A machine on which nothing is missed where these segments end."""
+    machine = changing_machine(3, SAMPLES)
+    assert {read.sample for read in machine.made.reads} >= {0, 7, 14, 23}
+    return machine
+
+
+def counted(source: Any) -> int:  # noqa: ANN401 - whatever an analysis takes
+    """All that `rates` says came."""
+    return int(irqtrace.rates(source)["count"].sum())
 
 
 class _State:
