@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irqtrace
+from checked import conserved
 from irqtrace import IrqtraceWarning, Trace
-from test_trace import conserved
 
 if TYPE_CHECKING:
     import random

@@ -19,13 +19,13 @@ import polars as pl
 import pytest
 
 import irqtrace
+from checked import conserved
 from irqtrace import _core, open_trace
 from irqtrace.cli import main
 from irqtrace.cli.progress import _told
 from irqtrace.cli.signals import on_signals
 from irqtrace.display.text import harmless
 from made import MadeLine, MadeRead, MadeTrace, small_trace
-from test_trace import conserved
 
 RUN = [sys.executable, "-m", "irqtrace"]
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irqtrace
+from checked import conserved
 from disks import disk_in_memory, disk_of_a_file
 from irqtrace import _core, open_trace
 from killed import fill_and_open, opened, recorder, until
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

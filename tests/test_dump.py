@@ -8,13 +8,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import irqtrace
+from checked import assert_same_trace, conserved
 from hotplug import changing_machine
 from irqtrace import IrqtraceWarning, TraceFormatError, _core, dumping, open_trace
 from irqtrace.cli import main
 from killed import recorder, until
 from made import small_trace
 from rotated import rotated, save
-from test_trace import assert_same_trace, conserved
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checked import conserved
 from irqtrace import _core, open_trace
 from killed import end_at_any_moment, recorder, until
 from terminal import InTerminal
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from pathlib import Path

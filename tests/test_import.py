@@ -31,9 +31,9 @@ from captured import (
     saved,
     times_of,
 )
+from checked import conserved
 from irqtrace import ParseError, Trace, import_text, open_trace
 from irqtrace.cli import main
-from test_trace import conserved
 
 CORPUS = Path(os.environ.get("IRQTRACE_CORPUS", Path(__file__).parents[2] / "shared" / "corpus"))
 

@@ -23,9 +23,9 @@ from captured import (
     saved,
     times_of,
 )
+from checked import conserved
 from irqtrace import ParseError, SourceUnavailable, import_text
 from irqtrace.cli import main
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,11 +23,11 @@ from captured import (
     saved,
     times_of,
 )
+from checked import conserved
 from irqtrace import Trace, import_text, open_trace
 from irqtrace.analyses.nogrid import numbering
 from irqtrace.schema import TIME
 from made import small_trace
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable

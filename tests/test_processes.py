@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irqtrace
+from checked import conserved
 from irqtrace import Trace, _core, open_trace
 from killed import opened, recorder, until
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import irqtrace
+from checked import conserved
 from irqtrace import _core, open_trace
 from irqtrace.trace import memory_trace
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from pathlib import Path

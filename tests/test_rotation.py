@@ -15,12 +15,12 @@ import polars as pl
 import pytest
 
 import irqtrace
+from checked import assert_same_trace, conserved
 from irqtrace import IrqtraceWarning, _core, open_trace
 from irqtrace.cli import main
 from irqtrace.recording import written
 from irqtrace.rotation import Rotation
 from killed import cut_off, kill_and_open, recorder, until
-from test_trace import assert_same_trace, conserved
 
 if TYPE_CHECKING:
     import subprocess

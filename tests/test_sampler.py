@@ -16,8 +16,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import irqtrace
+from checked import conserved
 from irqtrace import Sampler, SourceUnavailable, _core
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

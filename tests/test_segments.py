@@ -16,13 +16,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import irqtrace
+from checked import conserved
 from hotplug import Life, Recorded, changing_machine, recorded
 from irqtrace import Cost, IrqtraceWarning, TraceFormatError, open_trace
 from irqtrace.analyses import imbalance, jitter, rates
 from irqtrace.analyses.state import merge
 from made import T0_NS, in_memory, small_trace
 from rotated import SAMPLES, anew, known, rotated, save, small, steady
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable

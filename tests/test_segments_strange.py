@@ -14,11 +14,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import irqtrace
+from checked import conserved
 from irqtrace import IrqtraceWarning, TraceFormatError, joining, open_trace
 from irqtrace.cli import main
 from made import in_memory, small_trace
 from rotated import counted, rotated, save, small, steady
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from pathlib import Path

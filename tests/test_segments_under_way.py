@@ -13,10 +13,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import irqtrace
+from checked import conserved
 from irqtrace import IrqtraceWarning, _core, listing, open_trace, unfinished
 from killed import recorder, until
 from rotated import SAMPLES, counted, rotated, save, small, steady
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from pathlib import Path

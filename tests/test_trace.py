@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import irqtrace
+from checked import assert_same_trace, conserved
 from irqtrace import TraceFormatError, open_trace
 from irqtrace.schema import ENGINES, FLAT_ARROW, KINDS
 from made import T0_NS, MadeLine, MadeRead, MadeTrace, small_trace
@@ -33,26 +34,6 @@ if TYPE_CHECKING:
     from irqtrace import Trace
 
 BEGIN = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
-
-
-def assert_same_trace(left: Trace, right: Trace) -> None:
-    for frame in ("deltas", "samples", "lines"):
-        assert_frame_equal(getattr(left, frame), getattr(right, frame))
-    assert_frame_equal(left.frame(), right.frame())
-    assert left._meta == right._meta
-
-
-def conserved(trace: Trace, *, wrapped: bool = False) -> bool:
-    """Whether baseline + sum of deltas is the final count, for every cell; modulo 2^32 where one wrapped."""
-    meta = trace._meta
-    counts: dict[tuple[int, int | None], int] = {}
-    for line, cpu, count in zip(*(meta["baselines"][key] for key in ("line", "cpu", "count")), strict=True):
-        counts[line, cpu] = counts.get((line, cpu), 0) + count
-    for line, cpu, delta in trace.deltas.select("line", "cpu", "delta").iter_rows():
-        counts[line, cpu] = counts.get((line, cpu), 0) + delta
-    for line, cpu, count in zip(*(meta["finals"][key] for key in ("line", "cpu", "count")), strict=True):
-        counts[line, cpu] = counts.get((line, cpu), 0) - count
-    return not any(count % 2**32 if wrapped else count for count in counts.values())
 
 
 def in_duckdb(trace: Trace) -> list[Any]:

@@ -19,10 +19,10 @@ import polars as pl
 import pytest
 
 import irqtrace
+from checked import conserved
 from irqtrace import IrqtraceWarning, TraceFormatError, _core, files, open_trace
 from irqtrace.cli import main
 from killed import kill_and_open, opened, recorder, until
-from test_trace import conserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import irqtrace
+from checked import conserved
 from irqtrace.meta import SCHEMA
-from test_trace import conserved
 
 FOLDER = Path(__file__).parent / "versions"
 sys.path.insert(0, str(FOLDER))
