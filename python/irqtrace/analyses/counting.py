@@ -14,7 +14,7 @@ from irqtrace.durations import Duration, duration_text, positive_ns
 from irqtrace.frames import GROUP, first_of_each_read, lines, telling_columns, with_line
 from irqtrace.schema import ENGINE, KIND
 
-from .counts import COUNTS, EVER
+from .counts import COUNTS, EVER, with_next
 from .packed import Packed
 from .reads import Grid, first_reads, last_reads, read_windows
 from .spread import over_gaps
@@ -249,17 +249,7 @@ def _ends(
     if absences is None:
         return pl.concat([ends, found.with_columns(next=none).collect(engine="streaming")]).unique()
     edges, after = pl.collect_all([found, _after(reads, samples["sample"])], engine="streaming")
-    after = after.join(groups.select("group", *GROUP), on=GROUP).select("group", "next").sort("next")
-    edges = edges.sort("sample").join_asof(
-        after,
-        left_on="sample",
-        right_on="next",
-        by="group",
-        strategy="forward",
-        allow_exact_matches=False,
-        coalesce=False,
-        check_sortedness=False,
-    )
+    edges = with_next(edges, "sample", after.join(groups.select("group", *GROUP), on=GROUP), "next")
     return pl.concat([ends, edges.select(ends.columns)]).group_by("group", "sample").agg(pl.all().min())
 
 

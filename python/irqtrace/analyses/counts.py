@@ -28,6 +28,7 @@ __all__ = [
     "machines",
     "refuse_twice",
     "whole",
+    "with_next",
 ]
 
 _TEXT, _WHOLE, _CPU = pl.String(), pl.Int64(), pl.UInt16()
@@ -151,6 +152,20 @@ def lines_of(state: State) -> pl.DataFrame:
         .join(last_read, on="group", how="left", maintain_order="left")
         .join(groups_of(state), on="group", maintain_order="left")
         .select("line", "came", "order", "group", "rec", "host", "boot", *LINE, went=went)
+    )
+
+
+def with_next(rows: pl.DataFrame, sample: str, later: pl.DataFrame, after: str) -> pl.DataFrame:
+    """The rows, by ``sample``, and ``after``: the sample of their group in ``later`` that comes next."""
+    return rows.sort(sample).join_asof(
+        later.select("group", after).sort(after),
+        left_on=sample,
+        right_on=after,
+        by="group",
+        strategy="forward",
+        allow_exact_matches=False,
+        coalesce=False,
+        check_sortedness=False,
     )
 
 

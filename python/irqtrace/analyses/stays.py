@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from .counts import EVER, lines_of
+from .counts import EVER, lines_of, with_next
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,23 +61,10 @@ def edges(state: State) -> pl.DataFrame:
     parts = state["parts"]
     before = parts.select("group", sample="previous", begin="previous_b", end="previous_e", next="first_read")
     first = parts.select("group", sample="first_read", begin="first_b", end="first_e", next="second_read")
-    later = parts.select("group", later="first_read").sort("later")
-    return (
-        pl.concat([state["ends"], first, before.drop_nulls("sample")])
-        .group_by("group", "sample")
-        .agg(pl.col("begin", "end", "next").min())
-        .sort("sample")
-        .join_asof(
-            later,
-            left_on="sample",
-            right_on="later",
-            by="group",
-            strategy="forward",
-            allow_exact_matches=False,
-            check_sortedness=False,
-        )
-        .select("group", "sample", "begin", "end", next=pl.coalesce("next", "later"))
-    )
+    reads = pl.concat([state["ends"], first, before.drop_nulls("sample")])
+    reads = reads.group_by("group", "sample").agg(pl.col("begin", "end", "next").min())
+    known = with_next(reads, "sample", parts.select("group", later="first_read"), "later")
+    return known.select("group", "sample", "begin", "end", next=pl.coalesce("next", "later"))
 
 
 def _of_parts(state: State) -> pl.DataFrame:
@@ -114,17 +101,8 @@ def _of_parts(state: State) -> pl.DataFrame:
         .join(lines_of(state).select("line", "group", "went"), on="line")
         .join(parts.select("group", left="before", seen="left"), on=["group", "left"], how="left")
         .with_columns(left=pl.coalesce("seen", "left"))
-        .sort("left")
-        .join_asof(
-            parts.select("group", next="first_read").sort("next"),
-            left_on="left",
-            right_on="next",
-            by="group",
-            strategy="forward",
-            allow_exact_matches=False,
-            check_sortedness=False,
-        )
     )
+    known = with_next(known, "left", parts.select("group", next="first_read"), "next")
     columns = [*CELL, "left", "back", "next", "went"]
     # One that did not come back in its part is back where the next begins, or away there as well, if its line is there.
     goes_on = (pl.col("back") == EVER) & (pl.col("next") <= pl.col("went").fill_null(EVER))
