@@ -109,6 +109,11 @@ impl Tally {
         self.last = last;
         self.worst = self.worst.max(worst);
     }
+
+    /// Adds what was counted later.
+    pub fn add_all(&mut self, later: Self) {
+        self.add(later.count, later.first, later.last, later.worst);
+    }
 }
 
 /// What changes rarely, in the order in which it happened.

@@ -109,6 +109,10 @@ pub struct Sampler {
     /// Engines that have nothing to read any more.
     ended: Vec<bool>,
     stats: Vec<GroupStats>,
+    /// What was due since the newest read and not read. It is told with the read that comes next, in whose span it lies.
+    passed: Vec<GroupStats>,
+    /// The texts among it that contradicted themselves.
+    torn: Vec<Event>,
     /// For each group, how many of its points in a row have no reading up to now.
     missed_in_a_row: Vec<i64>,
     cost: Cost,
@@ -138,6 +142,8 @@ impl Sampler {
             unreadable: vec![0; plan.engines.len()],
             ended: vec![false; plan.engines.len()],
             stats: vec![GroupStats::default(); plan.groups.len()],
+            passed: vec![GroupStats::default(); plan.groups.len()],
+            torn: Vec::new(),
             missed_in_a_row: vec![0; plan.groups.len()],
             cost: Cost::default(),
             utc_offset_ns: anchor.real_ns.saturating_sub(anchor.mono_ns),
@@ -167,6 +173,7 @@ impl Sampler {
         let result = self.sample_until_stopped(outlet, control);
         let groups = self.plan.groups.len();
         let mut block = self.block.take().unwrap_or_else(|| Box::new(Block::with_capacity(0, 0, groups)));
+        self.tell_passed(&mut block);
         self.close(&mut block);
         (block, result)
     }
@@ -239,7 +246,7 @@ impl Sampler {
         // What lies beyond the end is missed by nobody.
         let end = self.plan.last_sample.map_or(i64::MAX, |last| self.pacer.deadline(last).saturating_add(1));
         let now = now.min(end);
-        let (stats, run) = (&mut self.stats, &mut self.missed_in_a_row);
+        let (stats, run) = (&mut self.passed, &mut self.missed_in_a_row);
         let mut points = 0;
         let due = self.pacer.next(now, |passed| {
             let run = &mut run[passed.group];
@@ -260,7 +267,7 @@ impl Sampler {
     /// One sample: every engine that has something due is read, then the rows are written, group by group.
     fn read_and_write(&mut self, due: Due, outlet: &mut impl Outlet, control: &Control) -> Result<(), EngineError> {
         let mut groups = due.groups;
-        let mut torn = Vec::new();
+        let mut torn = false;
         self.due.fill(0);
         for (at, plan) in self.plan.groups.iter().enumerate() {
             self.due[plan.engine.0] |= (groups >> at & 1) << plan.engine.1;
@@ -290,16 +297,20 @@ impl Sampler {
                     if self.unreadable[engine] >= UNREADABLE_IN_A_ROW {
                         return Err(EngineError::Unreadable(error));
                     }
-                    torn.push(Event::Unreadable { sample: due.sample, error: Box::new(error) });
+                    torn = true;
+                    self.torn.push(Event::Unreadable { sample: due.sample, error: Box::new(error) });
                 }
                 Err(error) => return Err(error),
             }
         }
         self.swap_if_full(groups, outlet);
         self.write_rows(due, groups, control);
-        control.missed.fetch_add(u64::from(!torn.is_empty()), Ordering::Relaxed);
-        if let Some(block) = &mut self.block {
-            block.events.append(&mut torn);
+        control.missed.fetch_add(u64::from(torn), Ordering::Relaxed);
+        if groups != 0
+            && let Some(mut block) = self.block.take()
+        {
+            self.tell_passed(&mut block);
+            self.block = Some(block);
         }
         if self.ended.iter().all(|&ended| ended) { Err(ReadError::End.into()) } else { Ok(()) }
     }
@@ -374,7 +385,7 @@ impl Sampler {
 
     /// No block was free: the reader is too slow. The next read carries the growth.
     fn count_dropped(&mut self, due: Due, control: &Control) {
-        for (at, stats) in self.stats.iter_mut().enumerate() {
+        for (at, stats) in self.passed.iter_mut().enumerate() {
             if due.groups & (1 << at) != 0 {
                 stats.dropped.add(1, due.sample, due.sample, 0);
             }
@@ -391,7 +402,7 @@ impl Sampler {
     /// A text contradicted itself: its groups have no reading of this sample.
     fn count_unreadable(&mut self, engine: usize, sample: i64) {
         let groups = self.groups_due(engine);
-        for (_, stats) in self.stats.iter_mut().enumerate().filter(|(at, _)| groups >> at & 1 == 1) {
+        for (_, stats) in self.passed.iter_mut().enumerate().filter(|(at, _)| groups >> at & 1 == 1) {
             stats.unreadable.add(1, sample, sample, 0);
         }
     }
@@ -399,7 +410,7 @@ impl Sampler {
     /// Nothing was captured at this sample: the engine's groups have no reading of it.
     fn count_absent(&mut self, engine: usize, sample: i64) {
         let groups = self.groups_due(engine);
-        for (at, stats) in self.stats.iter_mut().enumerate().filter(|(at, _)| groups >> at & 1 == 1) {
+        for (at, stats) in self.passed.iter_mut().enumerate().filter(|(at, _)| groups >> at & 1 == 1) {
             self.missed_in_a_row[at] += 1;
             stats.missed.add(1, sample, sample, self.missed_in_a_row[at]);
         }
@@ -418,6 +429,17 @@ impl Sampler {
             self.close(&mut block);
             outlet.hand_over(block);
         }
+    }
+
+    /// Adds to a block what was passed over before its newest read.
+    fn tell_passed(&mut self, block: &mut Block) {
+        for (stats, passed) in self.stats.iter_mut().zip(&mut self.passed) {
+            let passed = std::mem::take(passed);
+            stats.missed.add_all(passed.missed);
+            stats.dropped.add_all(passed.dropped);
+            stats.unreadable.add_all(passed.unreadable);
+        }
+        block.events.append(&mut self.torn);
     }
 
     /// Writes into a block what is told once per block.

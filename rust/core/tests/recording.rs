@@ -180,12 +180,15 @@ fn a_reader_that_sleeps_loses_samples_and_no_count() {
         add_up(&batch, &mut sums);
         assert_eq!(sums, finals(&batch), "whatever was dropped");
         begin = finals(&batch);
-        reads += batch.meta.groups[0].reads;
-        missed += batch.meta.groups[0].missed;
+        let of_batch = &batch.meta.groups[0];
+        let newest = batch.chunks.last().unwrap().reads().sample.last().copied().unwrap();
+        let due = newest - last.unwrap_or(-1);
+        assert_eq!(of_batch.reads + of_batch.missed, due.unsigned_abs(), "what it missed lies in its span");
+        reads += of_batch.reads;
+        missed += of_batch.missed;
         let is_dropped = |warning: &&irqtrace_core::Warning| warning.r#type == WarningType::DroppedBlocks;
         dropped += batch.meta.warnings.iter().filter(is_dropped).map(|warning| warning.count).sum::<u64>();
-        let chunk = batch.chunks.last().unwrap();
-        last = chunk.reads().sample.last().copied();
+        last = Some(newest);
     }
     recording.stop().unwrap();
     // What was missed last is told with the blocks that follow, or with none.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use irqtrace_core::block::Block;
+use irqtrace_core::block::{Block, GroupStats};
 use irqtrace_core::engine::{Engine, TextEngine};
 use irqtrace_core::parse::TextKind;
 use irqtrace_core::plan::Wanted;
@@ -161,4 +161,69 @@ fn a_reader_that_gives_no_block_back_costs_samples_but_not_the_last() {
     // No read, no stop: the source is never asked, so the stop is asked for before.
     let (reads, dropped) = run(1, 0, &mut Never);
     assert_eq!((reads.len(), dropped), (2, 0));
+}
+
+/// Some reads take several intervals, and some find a text that contradicts itself.
+struct Slow {
+    reads: u64,
+    clock: Arc<ManualClock>,
+}
+
+impl TextSource for Slow {
+    fn path(&self) -> &'static str {
+        "interrupts"
+    }
+
+    fn read(&mut self, _: Option<usize>, clock: &dyn Clock, text: &mut Vec<u8>) -> Result<Window, ReadError> {
+        if self.reads == 60 {
+            return Err(ReadError::End);
+        }
+        self.reads += 1;
+        let begin = clock.now();
+        self.clock.set(begin + 10_000 + i64::try_from(self.reads % 4).unwrap() * 1_700_000);
+        let cells = if self.reads % 20 < 4 { "" } else { "          1" };
+        *text =
+            format!("           CPU0       \n  1: {cells}\nLOC:          1   Local timer interrupts\n").into_bytes();
+        Ok(Window { begin, end: clock.now() })
+    }
+}
+
+#[test]
+fn what_is_passed_over_is_told_with_the_read_that_comes_next() {
+    let clock = Arc::new(ManualClock::new(0, 0));
+    let kinds = BTreeMap::from([(Kind::Irq, MS), (Kind::Arch, 3 * MS)]);
+    let wanted = Wanted { interval_ns: MS, kinds, irqs: None };
+    let source = Slow { reads: 4, clock: Arc::clone(&clock) };
+    let selection = Selection { kinds: vec![Kind::Irq, Kind::Arch], irqs: None };
+    let engine = TextEngine::new(source, TextKind::Interrupts, selection, EngineName::Replay);
+    let engines: Vec<Box<dyn Engine>> = vec![Box::new(engine)];
+    // Each sample is a block.
+    let settings = Settings { batch_every_ns: 1, ..Settings::default() };
+    let plan = wanted.plan(engines, &settings, None).unwrap();
+    let anchor = clock.anchor();
+    let mut sampler = Sampler::new(plan, clock, anchor).unwrap();
+    let mut outlet = Plenty::default();
+    let (last, result) = sampler.run(&mut outlet, &Control::default());
+    result.unwrap();
+    let mut blocks = outlet.kept();
+    // What was passed over behind the last read of all is told at the end.
+    blocks.extend((!last.reads.is_empty()).then_some(*last));
+    blocks.retain(|block| !block.reads.is_empty() || block.stats.iter().any(|stats| *stats != GroupStats::default()));
+    assert!(blocks.len() > 20);
+    let (mut after, mut missed, mut torn) = (0, 0, 0);
+    for block in blocks {
+        let newest = *block.reads.sample.last().unwrap();
+        for (stats, every) in block.stats.iter().zip([1, 3]) {
+            let due = (after..=newest).filter(|sample| sample % every == 0).count() as u64;
+            assert_eq!(
+                stats.reads + stats.missed.count + stats.unreadable.count,
+                due,
+                "{after} to {newest}: {stats:?}"
+            );
+            (missed, torn) = (missed + stats.missed.count, torn + stats.unreadable.count);
+        }
+        assert!(block.events.iter().all(|event| (after..=newest).contains(&event.place().0)));
+        after = newest + 1;
+    }
+    assert!(missed > 0 && torn > 0);
 }
