@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from irqtrace import Trace
 
 
+CELL = ("kind", "irq", "name", "cpu")
+
+
 def cut_at_random(machine: Recorded, seed: int, most: int = 6) -> list[int]:
     """Samples at which a recorder may begin a new segment: each follows one at which something was read."""
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
@@ -98,15 +101,17 @@ def test_nothing_is_claimed_for_a_gap(tmp_path: Path, seed: int) -> None:
         assert_frame_equal(part.frame(), of_written.frame())
         assert known(part) == known(of_written)
         assert conserved(part)
+    whole = irqtrace.rates(trace, by=CELL)
+    for edge in {edge for span in spans for edge in span} - {0, newest + 1}:
+        assert_frame_equal(irqtrace.rates([trace.slice(None, f"{edge}ms"), trace.slice(f"{edge}ms")], by=CELL), whole)
     for one in (trace, written):
         assert_analyses_are_of(one, runs)
 
 
 def assert_analyses_are_of(trace: Trace, runs: list[Trace]) -> None:
-    by = ("kind", "irq", "name", "cpu")
     for every in (None, "5ms"):
-        state = merge(rates.reduce(run, every, by) for run in runs)
-        assert_frame_equal(irqtrace.rates(trace, every, by), rates.finish(state, by))
+        state = merge(rates.reduce(run, every, CELL) for run in runs)
+        assert_frame_equal(irqtrace.rates(trace, every, CELL), rates.finish(state, CELL))
         state = merge(imbalance.reduce(run, every) for run in runs)
         assert_frame_equal(irqtrace.imbalance(trace, every), imbalance.finish(state))
     assert_frame_equal(irqtrace.jitter(trace), jitter.finish(merge(jitter.reduce(run) for run in runs)))

@@ -28,7 +28,7 @@ def cut(flat: pl.LazyFrame, meta: Meta, start: int, end: int) -> tuple[pl.LazyFr
     from is its baseline and all that it grew by before.
     """
     # What was read before a gap is not what the reads behind it go on from.
-    since = max((after for first, after in gaps_of(meta) if first < start), default=None)
+    since = max((after for first, after in gaps_of(meta) if first <= start), default=None)
     reads = _reads(flat, start, end, since)
     spans = _spans(flat, meta, reads, end)
     previous = _previous(meta, reads, goes_back=since is None)
