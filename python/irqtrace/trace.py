@@ -74,7 +74,10 @@ class Trace:
             return frames.lines(self._meta)
 
     def frame(self) -> pl.DataFrame:
-        """The flat table, one row per change with everything in it: the table that a trace file holds."""
+        """The flat table, one row per change with everything in it: the table that a trace file holds.
+
+        What the trace knows besides is not in it: that segments are missing, say. An analysis takes the trace itself.
+        """
         return files.collect(self._backing.whole(), self._path)
 
     def scan(self) -> pl.LazyFrame:

@@ -51,10 +51,11 @@ def bare_traces(table: pl.LazyFrame) -> Iterator[Trace]:
 
     The interval is told by the spacing of the samples, the grid by the first read, and the lines by their names. When a
     CPU came or went is told by the rows that a change of the layout has. Which of two lines of one name a row is of,
-    when a line came, and what the machine is, the rows do not say. Nor do they say since when the first read of a group
-    counts, where a table is a part of a recording: that read is the base of the others and claims no growth of its own,
-    and two parts of one table are recordings that say nothing of the time between them. A table without rows is a trace
-    without reads. That captured texts were read on no grid is told by their engine.
+    when a line came, that segments are missing, and what the machine is, the rows do not say. Nor do they say since
+    when the first read of a group counts, where a table is a part of a recording: that read is the base of the others
+    and claims no growth of its own, and two parts of one table are recordings that say nothing of the time between
+    them. A table without rows is a trace without reads. That captured texts were read on no grid is told by their
+    engine.
 
     Raises:
         ValueError: for a column that is missing, of another type, or holds what it cannot, naming it.
