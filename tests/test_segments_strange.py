@@ -160,6 +160,30 @@ def test_a_damaged_segment_is_a_gap_that_names_it(tmp_path: Path) -> None:
     assert conserved(trace)
 
 
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        (0, r"number 1; .*t-000001\.parquet: truncated.*, up to 2023-11-14 22:13:20\.008 UTC\)"),
+        (2, r"number 3; .*t-000003\.parquet: truncated.*, from 2023-11-14 22:13:20\.015 UTC on\)"),
+    ],
+)
+def test_a_damaged_segment_at_an_end_is_told_in_the_trace_as_well(tmp_path: Path, at: int, says: str) -> None:
+    paths = small(tmp_path)
+    paths[at].write_bytes(paths[at].read_bytes()[:-100])
+    with pytest.warns(IrqtraceWarning, match=says) as told:
+        trace = open_trace(tmp_path)
+    assert len(told) == 1
+    trace.write(tmp_path / "w")
+    for one in (trace, open_trace(tmp_path / "w")):
+        assert [warning.type for warning in one.warnings] == ["missing_segments"]
+        assert conserved(one)
+    with pytest.warns(IrqtraceWarning, match=says) as told:
+        assert_frame_equal(irqtrace.rates(tmp_path), irqtrace.rates(trace))
+    assert len(told) == 1
+    rest = [irqtrace.rates(path) for number, path in enumerate(paths) if number != at]
+    assert irqtrace.rates(trace)["count"].sum() == sum(rates["count"].sum() for rates in rest)
+
+
 def test_what_is_no_trace_among_segments_is_left_out_with_its_name(tmp_path: Path) -> None:
     small(tmp_path)
     frame = open_trace(tmp_path).frame()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from . import _core
     from .meta import Meta
 
-__all__ = ["ChangedError", "TraceFile", "by_recording", "gaps_between", "several"]
+__all__ = ["ChangedError", "TraceFile", "by_recording", "gaps_between", "missing_at_ends", "several"]
 
 
 class ChangedError(Exception):
@@ -118,6 +118,21 @@ def gaps_between(
             raise TraceFormatError(f"{file.path}: does not belong to {ordered[0].path}: {differs}")
     missing: _Missing = partial(_missing, problems=problems, opened=opened, settled=settled)
     return tuple(_gap(before, after, missing) for before, after in pairwise(ordered))
+
+
+def missing_at_ends(
+    ordered: Sequence[TraceFile], problems: Mapping[str, Exception], opened: Collection[str], *, settled: bool
+) -> tuple[Gap | None, Gap | None]:
+    """The segments before the first and behind the last of which files are there that cannot be read."""
+    first, last = ordered[0], ordered[-1]
+    series, behind = series_name(first.path), number_of(first.path) - first.number
+    numbers = [number_of(name) - behind for name in problems if series_name(name) == series != first.path]
+    # Those of an earlier recording of this name are none of it.
+    before = range(min((number for number in numbers if number > 0), default=first.number), first.number)
+    after = range(last.number + 1, max(numbers, default=0) + 1)
+    told_of = partial(_missing, first, problems=problems, opened=opened, settled=settled)
+    one, other = (Gap(told_of(ones), len(ones)) if ones else None for ones in (before, after))
+    return one, other
 
 
 _Missing = Callable[["TraceFile", range], str]

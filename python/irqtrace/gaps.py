@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .joining import Entry, Group
     from .meta import LineMeta, Meta, WarningMeta
 
-__all__ = ["Gap", "begun_anew", "gaps_of", "joined_across", "samples_after", "spans_of"]
+__all__ = ["Gap", "at_ends", "begun_anew", "gaps_of", "joined_across", "samples_after", "spans_of"]
 
 
 @dataclass(frozen=True)
@@ -204,8 +204,23 @@ def _due(every: int, first: int, after: int) -> int:
     return max(-(-after // every) - -(-first // every), 0)
 
 
+def at_ends(meta: Meta, before: Gap | None, after: Gap | None, end: int) -> Meta:
+    """The description of a trace of which more is missing before its first sample, or from ``end`` on."""
+    begin = meta["span"][0] if meta["span"] else 0
+    told = [_told(before, begin - 1, begin - 1, f"up to {_when(meta, begin)} UTC")] if before else []
+    told += [_told(after, end, end, f"from {_when(meta, end)} UTC on")] if after else []
+    return {**meta, "warnings": [*meta["warnings"], *told]}
+
+
 def _warning(gap: Gap, meta: Meta, first: int, after: int) -> WarningMeta:
-    begin, end = (when_text(meta["t0_ns"] + sample * meta["interval_ns"]) for sample in (first, after))
+    return _told(gap, first, after - 1, f"from {_when(meta, first)} to {_when(meta, after)} UTC")
+
+
+def _when(meta: Meta, sample: int) -> str:
+    return when_text(meta["t0_ns"] + sample * meta["interval_ns"])
+
+
+def _told(gap: Gap, first: int, last: int, when: str) -> WarningMeta:
     told = {
         "type": MISSING,
         "kind": None,
@@ -213,9 +228,9 @@ def _warning(gap: Gap, meta: Meta, first: int, after: int) -> WarningMeta:
         "line": None,
         "count": gap.segments,
         "first_sample": first,
-        "last_sample": after - 1,
+        "last_sample": last,
         "worst": None,
-        "detail": f"{gap.what}, from {begin} to {end} UTC",
+        "detail": f"{gap.what}, {when}",
     }
     (warning,) = json.loads(_core.add_up_warnings(json.dumps([told]), "[]"))
     summed: WarningMeta = warning

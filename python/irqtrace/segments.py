@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from . import files, unfinished
-from .belonging import ChangedError, TraceFile, by_recording, gaps_between, several
+from .belonging import ChangedError, TraceFile, by_recording, gaps_between, missing_at_ends, several
 from .errors import IrqtraceError, TraceFormatError, in_words
-from .gaps import joined_across
+from .gaps import at_ends, joined_across
 from .joining import FELL, MISSING, previous_samples
 from .listing import is_empty, listed, refuse_unreadable, series_name, series_names, shown
 from .meta import parse_meta
@@ -61,6 +61,8 @@ class Series:
     whole: Part
     runs: tuple[Part, ...]
     """The whole as traces without a gap."""
+    told: tuple[str, ...]
+    """What is missing, in words."""
     notes: tuple[str, ...]
     """What whoever opens it must know."""
 
@@ -173,7 +175,7 @@ def _recordings(names: _Names) -> tuple[list[list[Series | str]], list[Exception
             wrong.append(problem)
             recordings += [others] if others else []
         else:
-            told += [gap.what for gap in series.gaps if gap is not None]
+            told += series.told
             recordings.append([series, *others])
     if names.listed and not opened and not problems:
         wrong.append(_nothing_yet(shown(names.listed)))
@@ -282,7 +284,7 @@ def _series(
         raise several(name, recordings)
     files_ = max(in_segments, key=lambda of_one: of_one[0].meta["t0_ns"])
     series = _of_one(name, [file for file in files_ if file.meta["segment"]], opened, problems, settled=settled)
-    others = _untold(problems, [gap.what for gap in series.gaps if gap is not None])
+    others = _untold(problems, series.told)
     notes = [f"{in_words(problem)}: left out, and the segments are opened" for problem in others]
     return replace(series, notes=(*notes, *series.notes))
 
@@ -302,10 +304,14 @@ def _of_one(
         ChangedError: if one of them is gone, or another has come to be there.
     """
     ordered, parts = _parts(sorted(segments, key=lambda file: file.number))
-    gaps = gaps_between(ordered, problems, {file.path for file in opened}, settled=settled)
+    paths = {file.path for file in opened}
+    gaps = gaps_between(ordered, problems, paths, settled=settled)
+    ends = missing_at_ends(ordered, problems, paths, settled=settled)
     whole, runs = _assembled(parts, gaps)
+    whole = replace(whole, meta=at_ends(whole.meta, *ends, ordered[-1].end))
     missing = (warning["message"] for warning in whole.meta["warnings"] if warning["type"] == MISSING)
-    return Series(name, parts, gaps, whole, runs, tuple(f"{name}: {message}" for message in missing))
+    told = tuple(gap.what for gap in (*gaps, *ends) if gap is not None)
+    return Series(name, parts, gaps, whole, runs, told, tuple(f"{name}: {message}" for message in missing))
 
 
 def _parts(ordered: Sequence[TraceFile]) -> tuple[list[TraceFile], tuple[Part, ...]]:

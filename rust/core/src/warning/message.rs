@@ -81,7 +81,7 @@ pub(super) fn message(r#type: WarningType, group: Option<Group>, line: Option<&L
             format!("the recording has not come to its end{detail}: what was read until then is complete")
         }
         WarningType::MissingSegments => format!(
-            "{} not there{detail}: nothing is claimed for that time, and every count starts anew after it",
+            "{} not there{detail}: nothing is claimed for that time, and no count goes on across it",
             counted(*count, "segment of the recording is", "segments of the recording are"),
         ),
     }
