@@ -234,8 +234,9 @@ def test_damaged_rows_of_a_segment_are_an_error_that_names_it(
     paths[1].write_bytes(data)
     trace = open_trace(tmp_path)
     for read in (trace.frame, lambda: trace.deltas, lambda: trace.slice("10ms"), lambda: irqtrace.rates(tmp_path)):
-        with pytest.raises(TraceFormatError, match=r"t-000002\.parquet: damaged"):
+        with pytest.raises(TraceFormatError, match=r"t-000002\.parquet: damaged") as error:
             read()
+        assert error.value.__notes__ == ["without this segment's file the others can be read, with a gap"]
 
 
 def with_another(folder: Path) -> int:

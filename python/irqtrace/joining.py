@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from . import _core
+from .errors import TraceFormatError
 from .files import AT_ONCE_BYTES, check, reading, scan, scan_flat
 from .frames import GROUP
 from .schema import FLAT
@@ -83,13 +84,18 @@ class Part:
 
     def check(self, *, everything: bool) -> None:
         """Sees to it that no damage of its file is taken for numbers, see `files.check`."""
-        if self.unfinished is not None:
-            self.unfinished.check(None if everything else AT_ONCE_BYTES)
-        elif self.held is not None:
-            self.held.check(everything=everything)
-        else:
-            with reading(self.path):
-                check(self.file, everything=everything)
+        try:
+            if self.unfinished is not None:
+                self.unfinished.check(None if everything else AT_ONCE_BYTES)
+            elif self.held is not None:
+                self.held.check(everything=everything)
+            else:
+                with reading(self.path):
+                    check(self.file, everything=everything)
+        except TraceFormatError as damaged:
+            if self.meta["segment"]:
+                damaged.add_note("without this segment's file the others can be read, with a gap")
+            raise
 
 
 def joined(parts: Sequence[Part]) -> Part:
