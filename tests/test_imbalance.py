@@ -19,6 +19,7 @@ import irqtrace
 from counted import counted_trace
 from hotplug import MS, Life, Nodes, Recorded, changing_machine, recorded
 from made import T0_NS, Cell, MadeLine, MadeRead, MadeTrace, in_memory, small_trace
+from rotated import anew
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -326,6 +327,19 @@ def test_a_cpu_that_a_single_read_saw_is_in_no_window_since_nothing_is_known_of_
         [Life("irq", "24", "eth0")], lambda sample: (0, 1) if sample == 7 else (0,), lambda *_: 1, {"irq": range(15)}
     )
     assert irqtrace.imbalance(machine.trace(), "5ms")["cpus"].to_list() == [1, 1, 1]
+
+
+def test_a_cpu_that_one_read_saw_on_each_side_of_a_missing_part_is_in_no_window_since_nothing_is_known_of_it() -> None:
+    machine = recorded(
+        [Life("irq", "24", "eth0")],
+        lambda sample: (0, 1) if sample == 11 or sample >= 19 else (0,),
+        lambda *_: 10,
+        {"irq": range(30)},
+    )
+    before, after, one = (in_memory(anew(machine, low, end)) for low, end in ((0, 12), (19, 30), (19, 20)))
+    in_windows = irqtrace.imbalance([before, after], "10ms")
+    assert in_windows.select("total", "cpus", "max_over_mean").rows() == [(90, 1, 1.0), (20, 1, 1.0), (200, 2, 1.0)]
+    assert irqtrace.imbalance([before, one]).select("total", "cpus").rows() == [(110, 1)]
 
 
 def test_a_cpu_that_was_away_for_a_whole_part_is_not_among_its_cpus() -> None:

@@ -51,8 +51,10 @@ def imbalance(source: Source, every: Duration | None = None, by: By = "irq") -> 
       which node a device is; an interrupt that is served there has its data near.
 
     CPUs that counted nothing are among the n. Those of which nothing is known are not: a read tells what a CPU counted
-    if the one before saw it too, and each CPU that was offline for a part of the window is there with the rest. Nor are
-    counts that the kernel gives for no CPU. What never had an interrupt in the source has no row.
+    if the one before saw it too, and each CPU that was offline for a part of the window is there with the rest. Only in
+    a window of which no read tells anything, as with nothing but the first of all, the n are those that this read and
+    the one after saw, and total is 0. Counts that the kernel gives for no CPU are of none of them. What never had an
+    interrupt in the source has no row.
 
     Args:
         source: as for `rates`.

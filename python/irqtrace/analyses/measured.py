@@ -11,7 +11,7 @@ import pyarrow as pa
 from .counts import EVER, due, every_of, groups_of, lines_of
 from .dense import laid_out
 from .state import NUMBER
-from .stays import STAY, absences, edges, stays
+from .stays import STAY, absences, edges, runs_of, stays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -171,17 +171,7 @@ def _pieces(state: State) -> pl.DataFrame:
 
     By group and window, with a row for each run of parts that follow one another.
     """
-    follows = pl.col("previous") == pl.col("last_read").shift().over("group")
-    runs = (
-        state["parts"]
-        .sort("group", "first_read")
-        .with_columns(run=(~follows.fill_null(value=False)).cum_sum())
-        .group_by("group", "run", maintain_order=True)
-        .agg(
-            pl.col("first_read", "first_b", "first_e", "previous", "previous_b", "previous_e").first(),
-            pl.col("last_read", "last_b", "last_e").last(),
-        )
-    )
+    runs = runs_of(state)
     reads = state["reads"].sort("group", "last_read")
     # A window's last read is of one run; of the others that have reads there it is their own last.
     ends = runs.join(groups_of(state), on="group").select(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .state import State
 
-__all__ = ["STAY", "absences", "edges", "stays"]
+__all__ = ["STAY", "absences", "edges", "runs_of", "stays"]
 
 CELL = ["line", "cpu"]
 STAY = ("came", "went")
@@ -65,6 +65,22 @@ def edges(state: State) -> pl.DataFrame:
     reads = reads.group_by("group", "sample").agg(pl.col("begin", "end", "next").min())
     known = with_next(reads, "sample", parts.select("group", later="first_read"), "later")
     return known.select("group", "sample", "begin", "end", next=pl.coalesce("next", "later"))
+
+
+def runs_of(state: State) -> pl.DataFrame:
+    """group, run, and the values of `parts` but ``times``: a row for each run of parts that follow one another."""
+    follows = pl.col("previous") == pl.col("last_read").shift().over("group")
+    parts = state["parts"].sort("group", "first_read").with_columns(run=(~follows.fill_null(value=False)).cum_sum())
+    # The second read of all may be the first of the next part.
+    second = pl.coalesce("second_read", pl.col("first_read").shift(-1).over("group", "run"))
+    return (
+        parts.with_columns(second_read=second)
+        .group_by("group", "run", maintain_order=True)
+        .agg(
+            pl.col("first_read", "first_b", "first_e", "second_read", "previous", "previous_b", "previous_e").first(),
+            pl.col("last_read", "last_b", "last_e").last(),
+        )
+    )
 
 
 def _of_parts(state: State) -> pl.DataFrame:
