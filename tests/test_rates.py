@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 import irqtrace
 from hotplug import Life, recorded
 from made import T0_NS, Cell, MadeLine, MadeRead, MadeTrace, in_memory, small_trace
+from rotated import anew
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -282,6 +283,31 @@ def test_a_line_that_came_in_the_part_that_is_missing_bends_no_rate() -> None:
     assert irqtrace.rates([trace.slice("0ms", "10ms"), trace.slice("15ms", "20ms")])["count"].to_list() == [40 + 50]
     of_cpu = irqtrace.interference([before, after], 0).filter(new)
     assert of_cpu.select(columns).rows() == irqtrace.interference(after, 0).filter(new).select(columns).rows()
+
+
+@pytest.mark.parametrize("by", ["name", ("name", "cpu")])
+def test_a_line_bound_again_of_which_a_window_holds_one_read_behind_a_missing_part_bends_no_rate(
+    by: str | tuple[str, ...],
+) -> None:
+    lives = [Life("irq", "24", "eth0"), Life("irq", "25", "nvme0", after=17), Life("irq", "25", "nvme0", first=17)]
+    machine = recorded(lives, lambda _: [0], lambda *_: 10, {"irq": range(30)})
+    parts = [in_memory(anew(machine, low, after)) for low, after in ((0, 15), (19, 30))]
+    frame = irqtrace.rates(parts, "10ms", by)
+    assert frame["count"].to_list() == [90, 90, 50, 50, 100, 100]
+    assert frame["rate"].to_list() == pytest.approx([10_000] * 6)
+
+
+def test_a_part_that_is_one_read_has_no_time_and_widens_no_bounds() -> None:
+    machine = recorded([Life("irq", "24", "eth0")], lambda _: [0], lambda *_: 10, {"irq": range(30)})
+    trace = machine.trace()
+    first, second, others = trace.slice(None, "1ms"), in_memory(anew(machine, 2, 3)), trace.slice("10ms", "13ms")
+    of_others = irqtrace.rates(others).drop("time")
+    assert of_others["rate"].to_list() == pytest.approx([10_000])
+    for parts in ([first, others], [first, second, others]):
+        assert_frame_equal(irqtrace.rates(parts).drop("time"), of_others)
+    # Where there are only such reads, nothing is known.
+    in_windows = irqtrace.rates([first, second, others], "10ms", "name")
+    assert in_windows.select(COLUMNS).rows()[0] == (0, None, None, None)
 
 
 def test_a_line_that_came_in_a_window_is_measured_from_its_own_first_read(make_trace: Callable[..., Trace]) -> None:

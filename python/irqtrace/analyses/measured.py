@@ -155,8 +155,6 @@ def _together(pieces: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     """
     if not pieces.select(key).is_duplicated().any():
         return pieces
-    if "brief" not in pieces.columns:
-        pieces = pieces.with_columns(brief=NOT)
     b0, e0, b1, e1 = (pl.col(edge).filter(~pl.col("brief")) for edge in EDGES)
     edges = {"b0": e1.max() - (e1 - b0).sum(), "e0": b1.max() - (b1 - e0).sum(), "b1": b1.max(), "e1": e1.max()}
     brief = pl.col("brief").all()
@@ -169,7 +167,8 @@ def _together(pieces: pl.DataFrame, key: list[str]) -> pl.DataFrame:
 def _pieces(state: State) -> pl.DataFrame:
     """group, window, base, last_read, b0, e0, b1, e1: the last read before each window, and its own last.
 
-    By group and window, with a row for each run of parts that follow one another.
+    By group and window, with a row for each run of parts that follow one another. ``brief``: it is of one read alone,
+    which has no time, where others of the window have some.
     """
     runs = runs_of(state)
     reads = state["reads"].sort("group", "last_read")
@@ -185,6 +184,9 @@ def _pieces(state: State) -> pl.DataFrame:
         earlier = pl.when(pl.col("previous_b") < pl.col("first_b")).then(previous)
         return pl.coalesce(pl.col(last).shift().over("group", "run"), earlier, first)
 
+    alone = pl.col("base") == pl.col("last_read")
+    # Of one run a window has one piece.
+    several = len(runs) > runs["group"].n_unique()
     return (
         of_run.join(runs.drop("last_read"), on=["group", "run"], maintain_order="left")
         .with_columns(
@@ -192,7 +194,8 @@ def _pieces(state: State) -> pl.DataFrame:
             b0=before("b1", "previous_b", "first_b"),
             e0=before("e1", "previous_e", "first_e"),
         )
-        .select("group", "window", "base", "last_read", *EDGES)
+        .with_columns(brief=alone & ~alone.all().over("group", "window") if several else NOT)
+        .select("group", "window", "base", "last_read", *EDGES, "brief")
     )
 
 
@@ -233,8 +236,9 @@ def _within_stay(rows: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
         e0=pl.when(later).then("came_end").otherwise("e0"),
         b1=pl.when(sooner).then("went_begin").otherwise("b1"),
         e1=pl.when(sooner).then("went_end").otherwise("e1"),
-        changed=changed,
-    ).with_columns(brief=(pl.col("changed") & (no_time | (pl.col("b1") <= pl.col("b0")))).fill_null(value=False))
+    ).with_columns(
+        brief=pl.any_horizontal("brief", changed & (no_time | (pl.col("b1") <= pl.col("b0")))).fill_null(value=False)
+    )
 
 
 def sum_of(column: str, but: str | None = None) -> pl.Expr:
