@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -364,6 +365,18 @@ def test_a_cpu_that_is_back_in_the_first_read_of_a_part_is_measured_from_there_a
     cells = irqtrace.rates(machine.trace().slice("8ms"), "4ms", ("irq", "cpu"))
     assert cells.select("cpu", "count").rows() == [(4, 9)]
     assert cells["rate"].to_list() == pytest.approx([3_000])
+
+
+def test_a_cpu_that_comes_in_a_part_has_no_row_in_the_windows_before() -> None:
+    machine = recorded(
+        [Life("irq", "24", "eth0")], lambda n: (0, 1) if n >= 18 else (0,), lambda *_: 10, {"irq": range(30)}
+    )
+    trace = machine.trace()
+    of_whole = irqtrace.rates(trace, "8ms", "cpu").filter(cpu=1)
+    assert of_whole["count"].to_list() == [50, 60]
+    for edges in (["5ms", None], ["5ms", "9ms", None], ["5ms", "20ms", None]):
+        parts = [trace.slice(a, b) for a, b in pairwise(edges)]
+        assert_frame_equal(irqtrace.rates(parts, "8ms", "cpu").filter(cpu=1), of_whole)
 
 
 @pytest.mark.parametrize("there", [[[0], [0, 1]], [[0, 1], [0]]])

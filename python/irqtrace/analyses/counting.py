@@ -14,7 +14,7 @@ from irqtrace.durations import Duration, duration_text, positive_ns
 from irqtrace.frames import GROUP, first_of_each_read, lines, telling_columns, with_line
 from irqtrace.schema import ENGINE, KIND
 
-from .counts import COUNTS, EVER, with_next
+from .counts import COUNTS, EVER, unseen, with_next
 from .packed import Packed
 from .reads import Grid, first_reads, last_reads, read_windows
 from .spread import over_gaps
@@ -117,13 +117,7 @@ def _reduced(
         .with_columns(times=1)
     )
     stays = known.select("line", "group", "irq", "name", came="first_sample", went="last_sample").join(
-        parts.select(
-            "group",
-            "first_read",
-            "last_read",
-            "previous",
-            before=pl.coalesce("previous", pl.col("first_read") - 1),
-        ),
+        parts.select("group", "first_read", "last_read", "previous"),
         on="group",
         how="left",
         maintain_order="left",
@@ -239,7 +233,8 @@ def _ends(
     if absences is not None:
         away = absences.join(stays.select("line", "group"), on="line")
         wanted += [away.select("group", sample=edge) for edge in ("left", "back")]
-    samples = pl.concat(wanted).drop_nulls().unique().filter(pl.col("sample").is_between(-EVER, EVER, closed="none"))
+    # What is no sample is far from all that are.
+    samples = pl.concat(wanted).drop_nulls().unique().filter(pl.col("sample").is_between(-EVER // 2, EVER // 2))
     if samples.is_empty():
         return ends
     begin = pl.col("time").dt.epoch("ns")
@@ -267,8 +262,8 @@ def _after(reads: pl.LazyFrame, samples: pl.Series) -> pl.LazyFrame:
 def _absences(meta: Meta, stays: pl.DataFrame) -> pl.DataFrame:
     """The absences that the direct counts tell of: a cell that goes has a final count, one that is back a baseline."""
     columns = {"line": pl.UInt32(), "cpu": pl.UInt16(), "sample": pl.Int64()}
-    # Before its line came, a cell was away as long as there is.
-    before = pl.when(pl.col("came") < pl.col("first_read")).then("before").otherwise(-EVER)
+    # Before its line came, a cell was away as long as there is; else only the parts before can tell.
+    before = pl.when(pl.col("came") < pl.col("first_read")).then(unseen("first_read")).otherwise(-EVER)
     stays = stays.with_columns(before=before)
     began, ended = (
         pl.DataFrame({column: meta[counts][column] for column in columns}, schema=columns).join(stays, on="line")  # type: ignore[literal-required]

@@ -27,6 +27,7 @@ __all__ = [
     "lines_of",
     "machines",
     "refuse_twice",
+    "unseen",
     "whole",
     "with_next",
 ]
@@ -124,9 +125,15 @@ COUNTS = Kind(
 - ends: the reads that saw a line or a cell first or last, and the last of all. ``next`` is the sample of the read
   after, where CPUs are told apart and the part has one.
 - present: the cells that a part (``first_read``) has.
-- absences: cells that were not there while their line was: ``left`` is the last sample before, ``back`` the first
-  after, or `EVER` for one that did not come back in its part.
+- absences: cells that were not there while their line was: ``left`` is the last sample before, or `unseen` of the part
+  if neither it nor the read before it tells of one; ``back`` is the first after, or `EVER` for one that did not come
+  back in its part.
 """
+
+
+def unseen(first_read: str) -> pl.Expr:
+    """Stands for the last sample before a part, of a cell not seen there: less than any, and of each part another."""
+    return pl.col(first_read) - EVER
 
 
 def every_of(state: State) -> int | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NUMBER", "VERSION", "Kind", "State", "Table", "Values", "expect", "kind_named", "merge", "state_of"]
 
-VERSION = 4
+VERSION = 5
 """Of the tables. States of different versions are not joined."""
 
 NUMBER = pl.UInt32()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from .counts import EVER, lines_of, with_next
+from .counts import EVER, lines_of, unseen, with_next
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ def absences(state: State) -> pl.DataFrame:
     """line, cpu, left, back: between which samples a cell was not there, each time once.
 
     Those of the state, and the parts in which a cell was not there at all. `left` saw it last and `back` saw it again;
-    before all that is known, and after, they are -`EVER` and `EVER`, or a sample without a read.
+    before all that is known, and after, they are -`EVER` and `EVER`, or as far from any sample.
     """
     away = _of_parts(state)
     if away.is_empty():
@@ -87,15 +87,13 @@ def _of_parts(state: State) -> pl.DataFrame:
     parts = state["parts"]
     if len(parts) == parts["group"].n_unique():
         return state["absences"]
-    before = pl.coalesce("previous", pl.col("first_read") - 1)
     # Behind a missing part a cell was last seen before that, if at all.
     parts = parts.sort("group", "first_read").select(
         "group",
         "first_read",
         "last_read",
         "previous",
-        before=before,
-        left=pl.coalesce(pl.col("last_read").shift().over("group"), before),
+        left=pl.col("last_read").shift().over("group").fill_null(-EVER),
         next=pl.col("first_read").shift(-1).over("group"),
     )
     missing = (
@@ -115,7 +113,7 @@ def _of_parts(state: State) -> pl.DataFrame:
     known = (
         state["absences"]
         .join(lines_of(state).select("line", "group", "went"), on="line")
-        .join(parts.select("group", left="before", seen="left"), on=["group", "left"], how="left")
+        .join(parts.select("group", left=unseen("first_read"), seen="left"), on=["group", "left"], how="left")
         .with_columns(left=pl.coalesce("seen", "left"))
     )
     known = with_next(known, "left", parts.select("group", next="first_read"), "next")
@@ -135,14 +133,15 @@ def _resumed(state: State, parts: pl.DataFrame) -> pl.DataFrame:
 
     Of a part that follows another, that other tells it.
     """
+    unseen_before = state["absences"].select(*CELL, before="left")
     after_lost = pl.col("previous") > pl.col("last_read").shift().over("group")
     lost = parts.filter(after_lost).select("group", next="first_read", resumed="previous")
-    came = state["absences"].select(*CELL, resumed="left")
     return (
         state["present"]
         .select(*CELL, next="first_read")
         .join(state["lines"].select("line", "group"), on="line")
         .join(lost, on=["group", "next"])
-        .join(came, on=[*CELL, "resumed"], how="anti", nulls_equal=True)
+        .with_columns(before=unseen("next"))
+        .join(unseen_before, on=[*CELL, "before"], how="anti", nulls_equal=True)
         .select(*CELL, "next", "resumed")
     )
