@@ -355,6 +355,15 @@ def test_a_part_that_lies_in_a_gap_is_told_so_and_has_nothing(tmp_path: Path) ->
             assert irqtrace.rates(parts[0]).is_empty()
 
 
+def test_a_segment_that_is_given_twice_is_said_to_be(tmp_path: Path) -> None:
+    folder, link = tmp_path / "there", tmp_path / "link"
+    path = small(folder)[0]
+    link.symlink_to("there")
+    for sources in ([path, path], [folder, path], [folder, folder], [folder, folder / "t.parquet"], [folder, link]):
+        with pytest.raises(ValueError, match=rf"reads in common: .*/{path.name} is given twice; give each part once"):
+            irqtrace.rates(sources)
+
+
 def test_a_recording_that_was_named_by_a_link_is_opened_by_it(tmp_path: Path) -> None:
     small(tmp_path / "there")
     link = tmp_path / "link.parquet"

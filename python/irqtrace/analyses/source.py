@@ -87,10 +87,20 @@ def _of_several(sources: Iterable[Source]) -> Iterator[Trace]:
             others += 1
             yield trace
     paths = [path for source in named for path in files_of(source)]
+    _refuse_twice(paths)
     if len(paths) == 1 and not others:
         yield open_trace(paths[0])
     else:
         yield from _readable(lambda: [path for source in named for path in files_of(source)], others)
+
+
+def _refuse_twice(paths: list[str]) -> None:
+    """Raises ValueError if a file is given more than once, be it by another name."""
+    known: set[str] = set()
+    for path in paths:
+        if (place := os.path.realpath(path)) in known:
+            raise ValueError(f"two of the sources have reads in common: {path} is given twice; give each part once")
+        known.add(place)
 
 
 def _readable(list_paths: Callable[[], list[str]], others: int = 0) -> Iterator[Trace]:
