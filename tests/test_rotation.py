@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import select
@@ -16,7 +17,7 @@ import pytest
 
 import irqtrace
 from checked import assert_same_trace, conserved
-from irqtrace import IrqtraceWarning, _core, open_trace
+from irqtrace import IrqtraceWarning, _core, open_trace, recording
 from irqtrace.cli import main
 from irqtrace.recording import written
 from irqtrace.rotation import Rotation
@@ -56,6 +57,42 @@ def test_of_a_flight_recorder_the_last_is_kept(tmp_path: Path) -> None:
     assert trace.info.duration_ns >= 300_000_000
     assert conserved(trace)
     assert all(warning.type != "missing_segments" for warning in trace.warnings)
+
+
+class Stuck:
+    """A sampler that cannot remove a segment, as if nobody may change that file."""
+
+    def __init__(self, core: _core.Sampler, path: str) -> None:
+        self._core = core
+        self._path = path
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the sampler has it
+        return getattr(self._core, name)
+
+    def not_removed(self) -> list[tuple[str, int]]:
+        return [*self._core.not_removed(), (self._path, errno.EPERM)]
+
+
+@live
+def test_a_segment_that_cannot_be_removed_is_told_once_and_the_recording_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In Rust that it holds up no other; here that it comes out as a warning while it is recorded."""
+    stuck, seen = str(tmp_path / "t-000001.parquet"), []
+
+    def run(core: _core.Sampler, **options: Any) -> None:  # noqa: ANN401 - those of `recording.run`
+        def progress(_: object) -> None:
+            seen.append(capsys.readouterr().err)
+
+        recording.run(Stuck(core, stuck), **{**options, "progress": progress})  # type: ignore[arg-type]
+
+    monkeypatch.setattr("irqtrace.cli.record.run_recording", run)
+    command = ["record", "500ms", "--keep", "200ms", "-o", str(tmp_path / "t.parquet"), "--quiet"]
+    assert main(command) == 0
+    says = f"{stuck}: operation not permitted: this segment is older than what is to be kept, and cannot be removed"
+    assert seen[0] == f"irqtrace: warning: {says}\n"
+    assert set(seen[1:]) == {""}
+    assert conserved(open_trace(tmp_path))
 
 
 def dumped(process: subprocess.Popen[str], folder: Path, count: int) -> bool:

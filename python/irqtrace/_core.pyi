@@ -179,6 +179,9 @@ class Sampler:
     def files(self) -> list[str]:
         """One file, or segments as far as they are kept, of which the last is under way until the end."""
 
+    def not_removed(self) -> list[tuple[str, int]]:
+        """Segments that are not to be kept and cannot be removed, with the errno that says why. They are tried again."""
+
     def progress(self) -> Progress: ...
 
 @final

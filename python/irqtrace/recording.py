@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .durations import Duration, positive_ns
-from .errors import ParseError, SourceUnavailable
+from .errors import IrqtraceWarning, ParseError, SourceUnavailable, in_words
 from .rotation import Rotation
 from .settings import Kinds, Settings
 from .trace import Trace, memory_trace, open_files
@@ -56,7 +59,8 @@ def record(
             `open_trace` of the path or the folder reads them as one. A segment also ends by itself before its
             description becomes too long to be opened at once (16 MB), which takes some thousand million rows.
         keep: only the last of the recording is kept, at least so much: older segments are removed. Without ``rotate``
-            these are a tenth of it long. No segment is shorter than what comes at once, 0.1 s.
+            these are a tenth of it long. No segment is shorter than what comes at once, 0.1 s. One that cannot be
+            removed is told, as an `IrqtraceWarning`, and tried again later.
         overwrite: whether a file of that name may be replaced.
         memory_limit: bytes. A recording in memory that reaches it ends early, and a warning in the trace says so.
         progress: is called about ten times a second with how far it is.
@@ -115,6 +119,7 @@ def run(
     tenth of a second or so, and says whether that is enough.
     """
     over = over or (lambda: core.wait(STEP_S))
+    told: set[str] = set()
     core.start()
     try:
         started()
@@ -124,6 +129,9 @@ def run(
         raise
     try:
         while not over():
+            # What fails to be told is no reason to end a recording.
+            with suppress(OSError, ValueError):
+                _tell_of_what_stays(core, told)
             if progress is not None:
                 progress(core.progress())
     finally:
@@ -133,5 +141,16 @@ def run(
             if files := core.files():
                 error.add_note(f"what was read until then is in {files[-1]}")
             raise
+    _tell_of_what_stays(core, told)
     if progress is not None:
         progress(core.progress())
+
+
+def _tell_of_what_stays(core: _core.Sampler, told: set[str]) -> None:
+    """Warns of each segment that cannot be removed, once: a disk may fill up with them."""
+    for path, number in core.not_removed():
+        if path not in told:
+            told.add(path)
+            why = in_words(OSError(number, os.strerror(number), path))
+            said = f"{why}: this segment is older than what is to be kept, and cannot be removed"
+            warnings.warn(said, IrqtraceWarning, stacklevel=4)

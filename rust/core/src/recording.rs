@@ -306,7 +306,18 @@ impl Recording {
     /// In a process that was forked from its own.
     pub fn files(&self) -> Result<Vec<PathBuf>, ConfigError> {
         self.in_its_process()?;
-        Ok(lock(&self.shared.state).store.as_ref().map_or(Vec::new(), Store::files))
+        Ok(lock(&self.shared.state).store.as_ref().map_or(Vec::new(), |store| store.files().written))
+    }
+
+    /// The segments that are not to be kept and cannot be removed, each with the system's number for why. They are tried
+    /// again whenever a segment ends.
+    ///
+    /// # Errors
+    ///
+    /// In a process that was forked from its own.
+    pub fn not_removed(&self) -> Result<Vec<(PathBuf, i32)>, ConfigError> {
+        self.in_its_process()?;
+        Ok(lock(&self.shared.state).store.as_ref().map_or(Vec::new(), |store| store.files().not_removed))
     }
 
     /// All rows up to now that were not taken as batches.

@@ -1,11 +1,10 @@
 //! Where blocks end up: chunks in memory, or a file.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::block::Block;
 use crate::ledger::{Facts, Ledger, Remark};
-use crate::record::Flushed;
+use crate::record::{Files, Flushed};
 use crate::trace::{Cells, Chunk, ChunkBuilder, Reads, Trace};
 use crate::{IrqtraceError, Recorder, TraceFormatError};
 
@@ -16,8 +15,8 @@ pub struct Store {
     chunk_bytes: usize,
     builder: ChunkBuilder,
     file: Option<Recorder>,
-    /// The files that are complete.
-    files: Vec<PathBuf>,
+    /// The files of a recording that is complete.
+    files: Files,
     /// Groups whose next read is the first of a segment: it has a row for every cell.
     begins: Vec<bool>,
     rows: u64,
@@ -39,7 +38,7 @@ impl Store {
             chunk_bytes: 0,
             builder: ChunkBuilder::default(),
             file: None,
-            files: Vec::new(),
+            files: Files::default(),
             begins: Vec::new(),
             rows: 0,
         }
@@ -200,7 +199,7 @@ impl Store {
 
     /// The files of the rows: one, or segments as far as they are kept, of which the last may be under way.
     #[must_use]
-    pub fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Files {
         self.file.as_ref().map_or_else(|| self.files.clone(), Recorder::files)
     }
 

@@ -151,6 +151,10 @@ impl Sampler {
         Ok(py.detach(|| self.0.files())?.into_iter().map(Into::into).collect())
     }
 
+    fn not_removed(&self, py: Python<'_>) -> Outcome<Vec<(std::ffi::OsString, i32)>> {
+        Ok(py.detach(|| self.0.not_removed())?.into_iter().map(|(path, errno)| (path.into(), errno)).collect())
+    }
+
     fn progress(&self, py: Python<'_>) -> Outcome<Progress> {
         let recording::Progress { elapsed_ns, samples, reads, missed, rows, file_bytes, memory_bytes, late_last_ns } =
             py.detach(|| self.0.progress())?;

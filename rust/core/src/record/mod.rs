@@ -2,6 +2,7 @@
 
 mod checks;
 mod journal;
+mod kept;
 mod packed;
 mod place;
 mod properties;
@@ -27,6 +28,7 @@ use crate::ledger::{Ledger, Remark};
 use crate::trace::{Chunk, ChunkBuilder, Flattener, conform};
 use crate::{IrqtraceError, META_KEY, Meta, TraceFormatError};
 pub use checks::Checks;
+pub(crate) use recorder::Files;
 pub use recorder::{Recorder, Rotation};
 use row_groups::RowGroups;
 use target::{Target, sync_folder};

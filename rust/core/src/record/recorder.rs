@@ -1,11 +1,10 @@
 //! The file of a recording, or its segments one after the other.
 
-use std::collections::VecDeque;
-use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::kept::Kept;
 use super::series::Series;
 use super::target::{Target, remove_if_there};
 use super::{Flushed, TraceWriter, under_way};
@@ -37,6 +36,15 @@ impl Default for Rotation {
 /// What the next row group may add to a footer.
 const FOOTER_MARGIN: usize = 100_000;
 
+/// The files of a recording.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Files {
+    /// One, or segments as far as they are kept.
+    pub(crate) written: Vec<PathBuf>,
+    /// Segments that are not to be kept and cannot be removed, each with the system's number for why.
+    pub(crate) not_removed: Vec<(PathBuf, i32)>,
+}
+
 /// Writes what a recording has, in one file or in segments.
 pub struct Recorder {
     writer: TraceWriter,
@@ -56,17 +64,9 @@ struct Parts {
     footer_bytes: usize,
     /// The footer has as many bytes as it may.
     footer_is_full: bool,
-    /// The segments that are complete, as far as they are still kept.
-    complete: VecDeque<Segment>,
+    complete: Kept,
     /// Bytes of all that were complete at some time.
     complete_bytes: u64,
-}
-
-struct Segment {
-    path: PathBuf,
-    /// What was written under this name, so that nothing else is removed.
-    written: Option<Metadata>,
-    last_sample: i64,
 }
 
 impl From<TraceWriter> for Recorder {
@@ -111,7 +111,7 @@ impl Recorder {
             segment,
             footer_bytes: 0,
             footer_is_full: false,
-            complete: VecDeque::new(),
+            complete: Kept::default(),
             complete_bytes: 0,
         };
         Ok(Self { writer, parts: Some(parts) })
@@ -187,21 +187,22 @@ impl Recorder {
     }
 
     /// Completes the file.
-    pub(crate) fn finish(self, meta: Meta, newest_sample: i64) -> Result<Vec<PathBuf>, IrqtraceError> {
+    pub(crate) fn finish(self, meta: Meta, newest_sample: i64) -> Result<Files, IrqtraceError> {
         let Self { writer, parts } = self;
         let Some(mut parts) = parts else {
             let path = writer.path().to_owned();
             finish(writer, None, meta)?;
-            return Ok(vec![path]);
+            return Ok(Files { written: vec![path], not_removed: vec![] });
         };
         parts.finish(writer, None, meta, newest_sample)?;
-        Ok(parts.complete.into_iter().map(|segment| segment.path).collect())
+        Ok(parts.files())
     }
 
     /// The segments that are complete, as far as they are kept, and the file under way.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let complete = self.parts.iter().flat_map(|parts| &parts.complete).map(|segment| segment.path.clone());
-        complete.chain([self.writer.path().to_owned()]).collect()
+    pub(crate) fn files(&self) -> Files {
+        let mut files = self.parts.as_ref().map(Parts::files).unwrap_or_default();
+        files.written.push(self.writer.path().to_owned());
+        files
     }
 
     /// Gives the file under way up.
@@ -226,6 +227,10 @@ impl Recorder {
 }
 
 impl Parts {
+    fn files(&self) -> Files {
+        Files { written: self.complete.paths().map(Path::to_owned).collect(), not_removed: self.complete.stuck() }
+    }
+
     fn finish(
         &mut self,
         writer: TraceWriter,
@@ -245,45 +250,13 @@ impl Parts {
         let interval_ns = meta.interval_ns;
         meta.segment = self.segment;
         finish(writer, target, meta)?;
-        let written = path.metadata().ok();
-        self.complete_bytes += written.as_ref().map_or(0, Metadata::len);
-        self.complete.push_back(Segment { path, written, last_sample: newest_sample });
+        self.complete_bytes += self.complete.add(path, newest_sample);
         if let Some(keep_ns) = self.rotation.keep_ns {
             // A tenth more: whoever reads what is to be kept has the time for it.
             let kept = keep_ns.saturating_add(keep_ns / 10) / interval_ns.max(1);
-            self.remove_before(newest_sample.saturating_sub(kept));
+            self.complete.remove_before(newest_sample.saturating_sub(kept));
         }
         Ok(())
-    }
-
-    /// Removes the segments of which all samples are before this one.
-    fn remove_before(&mut self, sample: i64) {
-        while self.complete.front().is_some_and(|oldest| oldest.last_sample < sample) {
-            let Some(oldest) = self.complete.pop_front() else { return };
-            let is_own = oldest.written.as_ref().is_some_and(|written| is_same(written, &oldest.path));
-            if is_own && remove_if_there(&oldest.path).is_err() {
-                // It may be possible when the next one ends.
-                self.complete.push_front(oldest);
-                return;
-            }
-        }
-    }
-}
-
-/// Whether what is at a path now is what was written there.
-fn is_same(written: &Metadata, path: &Path) -> bool {
-    // A link that was put in its place is not it.
-    let Ok(found) = path.symlink_metadata() else { return false };
-    // The number of a file that was removed is given to another.
-    let as_it_was = written.len() == found.len() && written.modified().ok() == found.modified().ok();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        as_it_was && (written.dev(), written.ino()) == (found.dev(), found.ino())
-    }
-    #[cfg(not(unix))]
-    {
-        as_it_was
     }
 }
 
