@@ -99,10 +99,7 @@ impl Store {
 
     /// Completes the segment of the file, and goes on with another.
     fn next_segment(&mut self) -> Result<(), IrqtraceError> {
-        // What is on the disk stays whatever comes.
-        if let Some(flushed) = self.flush()? {
-            flushed.sync()?;
-        }
+        self.flush_the_last()?;
         if self.builder.reads() > 0 {
             self.end_chunk()?;
         }
@@ -138,7 +135,30 @@ impl Store {
     ///
     /// Where the file cannot be written.
     pub fn flush(&mut self) -> Result<Option<Flushed>, IrqtraceError> {
+        if self.has_lost_its_journal()? {
+            // What was in it is still here: it goes to the file, and another journal begins behind it.
+            if self.builder.reads() > 0 {
+                self.end_chunk()?;
+            }
+            // Unless a row group was full by that.
+            if let (true, Some(file)) = (self.has_lost_its_journal()?, &mut self.file) {
+                file.begin_another_journal(&self.ledger)?;
+            }
+        }
         self.file.as_mut().map_or(Ok(None), Recorder::flush)
+    }
+
+    /// Brings what came to the disk before the file is completed: it stays whatever comes. Who took the journal away does
+    /// not keep the file from being complete.
+    fn flush_the_last(&mut self) -> Result<(), IrqtraceError> {
+        if self.has_lost_its_journal()? {
+            return Ok(());
+        }
+        self.flush()?.map_or(Ok(()), Flushed::sync)
+    }
+
+    fn has_lost_its_journal(&self) -> Result<bool, IrqtraceError> {
+        self.file.as_ref().map_or(Ok(false), Recorder::has_lost_its_journal)
     }
 
     /// All rows that were not taken, which stay here.
@@ -186,9 +206,7 @@ impl Store {
     ///
     /// Where it cannot be written; what was flushed stays.
     pub fn finish(&mut self) -> Result<(), IrqtraceError> {
-        if let Some(flushed) = self.flush()? {
-            flushed.sync()?;
-        }
+        self.flush_the_last()?;
         if self.file.is_some() && self.builder.reads() > 0 {
             self.end_chunk()?;
         }

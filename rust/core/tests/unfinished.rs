@@ -420,3 +420,70 @@ fn a_recording_whose_file_is_taken_away_ends() {
     assert!(!path.exists());
     assert_eq!(names(folder.path()), ["t.parquet.journal"]);
 }
+
+#[test]
+fn a_journal_that_is_taken_away_is_begun_anew() {
+    let (folder, path) = place();
+    let (taken, elsewhere) = (path.clone(), TempDir::new().unwrap());
+    let copies = elsewhere.path().to_owned();
+    record(
+        &path,
+        steady(8, 60),
+        Box::new(move |at| {
+            if at == 10 || at == 30 {
+                with_reads(&taken, at);
+                fs::remove_file(beside(&taken, ".journal")).unwrap();
+            }
+            if at == 20 || at == 40 {
+                // All of it is there again, and what comes after that too.
+                with_reads(&taken, at);
+                cut_off(&taken, &copies);
+                assert_eq!(assert_steady(&Unfinished::open(&copies.join("t.parquet")).unwrap(), 8), at);
+            }
+        }),
+    )
+    .unwrap();
+    assert_eq!(names(folder.path()), ["t.parquet"]);
+    assert_eq!(complete(&path).1.groups[0].reads, 60);
+}
+
+#[test]
+fn what_took_the_place_of_a_journal_stays() {
+    let (folder, path) = place();
+    let taken = path.clone();
+    let error = record(
+        &path,
+        steady(8, 100_000),
+        Box::new(move |at| {
+            if at == 10 {
+                with_reads(&taken, 10);
+                fs::rename(beside(&taken, ".journal"), taken.with_file_name("saved")).unwrap();
+                fs::write(beside(&taken, ".journal"), "notes").unwrap();
+            }
+        }),
+    )
+    .unwrap_err();
+    assert!(error.to_string().ends_with("has the name of its journal, and is left alone"), "{error}");
+    assert_eq!(fs::read(beside(&path, ".journal")).unwrap(), b"notes");
+    assert_eq!(names(folder.path()), ["saved", "t.parquet.journal", "t.parquet.partial"]);
+    // With its own journal it can be opened.
+    fs::rename(path.with_file_name("saved"), beside(&path, ".journal")).unwrap();
+    assert_eq!(assert_steady(&Unfinished::open(&path).unwrap(), 8), 10);
+}
+
+#[test]
+fn notes_that_took_the_place_of_a_journal_are_there_at_the_end() {
+    let (_folder, path) = place();
+    let taken = path.clone();
+    let on_read: OnRead = Box::new(move |at| {
+        if at == 10 {
+            with_reads(&taken, 10);
+            fs::rename(beside(&taken, ".journal"), taken.with_file_name("saved")).unwrap();
+            fs::write(beside(&taken, ".journal"), "notes").unwrap();
+        }
+    });
+    // Complete, unless there was a flush before the end.
+    let complete = record(&path, steady(8, 10), on_read).is_ok();
+    assert_eq!(fs::read(beside(&path, ".journal")).unwrap(), b"notes");
+    assert_eq!(path.exists(), complete);
+}

@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tempfile::TempPath;
 use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 
 use super::checks::Sums;
 use super::packed::PackedBlock;
 use super::target::{remove_if_there, sync_folder};
-use super::under_way::{NEW, with_suffix};
+use super::under_way::{NEW, is_at, with_suffix};
 use crate::TraceFormatError;
 use crate::block::Block;
 use crate::ledger::{Ledger, Remark};
@@ -118,21 +119,17 @@ impl Journal {
         let (recording, segment) = (self.recording, self.segment);
         let head = serde_json::to_vec(&HeadNow { journal: VERSION, recording, segment, file_bytes, sums, ledger })?;
         let new = with_suffix(&self.path, NEW);
-        if self.is_begun() {
-            // What is left of an earlier attempt.
-            remove_if_there(&new)?;
-        }
-        let file = create(&new)?;
+        let file = create(&new).map_err(in_the_way)?;
         let begun = write_frame(&file, &head).and_then(|bytes| {
             file.sync_data()?;
-            fs::rename(&new, &self.path)?;
+            self.name(&new)?;
             sync_folder(&self.path);
             Ok(bytes)
         });
         match begun {
             Ok(bytes) => self.bytes = bytes,
             Err(error) => {
-                let _ = fs::remove_file(&new);
+                remove_own(&file, &new)?;
                 return Err(error);
             }
         }
@@ -141,6 +138,20 @@ impl Journal {
         self.waiting.clear();
         self.clocks.clear();
         Ok(())
+    }
+
+    /// Gives the new one its name, in the place of the old one and of nothing else.
+    fn name(&self, new: &Path) -> io::Result<()> {
+        if self.is_begun() && !self.is_lost()? {
+            return fs::rename(new, &self.path);
+        }
+        let named = TempPath::try_from_path(new)?.persist_noclobber(&self.path);
+        named.map_err(|failed| in_the_way(failed.error))
+    }
+
+    /// Whether it was begun and was taken away since, or something else has its name.
+    pub(super) fn is_lost(&self) -> io::Result<bool> {
+        self.file.as_ref().map_or(Ok(false), |file| Ok(!is_at(file, &self.path)?))
     }
 
     /// Takes down a block.
@@ -181,13 +192,22 @@ impl Journal {
         Ok(Some(Arc::clone(file)))
     }
 
-    /// Takes it away.
+    /// Takes it away, unless something else has its name.
     pub(super) fn remove(&mut self) -> io::Result<()> {
-        match self.file.take() {
-            Some(_) => remove_if_there(&self.path),
-            None => Ok(()),
-        }
+        self.file.take().map_or(Ok(()), |file| remove_own(&file, &self.path))
     }
+}
+
+fn remove_own(file: &File, path: &Path) -> io::Result<()> {
+    if is_at(file, path)? { remove_if_there(path) } else { Ok(()) }
+}
+
+/// What is there already was made by somebody else: it stays.
+fn in_the_way(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return io::Error::new(error.kind(), "what somebody else made has the name of its journal, and is left alone");
+    }
+    error
 }
 
 /// Writes a frame with a checksum; how many bytes it has.

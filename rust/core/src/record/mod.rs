@@ -171,13 +171,26 @@ impl TraceWriter {
         Ok(file.map(|file| Flushed { file, path: self.target.given.clone() }))
     }
 
+    /// Whether somebody took away the journal of a recording under way.
+    ///
+    /// # Errors
+    ///
+    /// The file was taken away too.
+    pub(crate) fn has_lost_its_journal(&self) -> Result<bool, IrqtraceError> {
+        let UntilThen::UnderWay(under_way) = &self.until_then else { return Ok(false) };
+        let lost = under_way.check_is_there().and_then(|()| under_way.journal.is_lost());
+        lost.map_err(|error| self.target.fail(error))
+    }
+
     /// Ends the row group of a recording under way where it is full. `ledger` knows the rows that were written, and no
     /// others. How many bytes it takes in the footer, if it ended.
     pub(crate) fn end_full_row_group(&mut self, ledger: &Ledger) -> Result<Option<usize>, IrqtraceError> {
+        if self.row_groups.is_full() { self.end_row_group(ledger) } else { Ok(None) }
+    }
+
+    /// The same whether it is full or not: another journal begins behind it.
+    pub(crate) fn end_row_group(&mut self, ledger: &Ledger) -> Result<Option<usize>, IrqtraceError> {
         let UntilThen::UnderWay(under_way) = &mut self.until_then else { return Ok(None) };
-        if !self.row_groups.is_full() {
-            return Ok(None);
-        }
         let row_groups = &mut self.row_groups;
         let ended = row_groups.end().and_then(|trailer_bytes| {
             let file = row_groups.file();
@@ -275,9 +288,7 @@ impl TraceWriter {
     /// Where what was flushed can be found, if it is to be found at all.
     pub(crate) fn kept(&self) -> Option<PathBuf> {
         match &self.until_then {
-            UntilThen::UnderWay(under_way) if under_way.journal.is_begun() && under_way.check_is_there().is_ok() => {
-                Some(under_way.partial.clone())
-            }
+            UntilThen::UnderWay(under_way) if under_way.is_kept() => Some(under_way.partial.clone()),
             _ => None,
         }
     }

@@ -138,6 +138,22 @@ impl Recorder {
         let flattener = Flattener::new(ledger.host(), &ledger.groups(), ledger.lines());
         self.writer.write_chunk(chunk, &flattener)?;
         let trailer_bytes = self.writer.end_full_row_group(ledger)?;
+        self.count(trailer_bytes, ledger)
+    }
+
+    /// See [`TraceWriter::has_lost_its_journal`].
+    pub(crate) fn has_lost_its_journal(&self) -> Result<bool, IrqtraceError> {
+        self.writer.has_lost_its_journal()
+    }
+
+    /// Begins another journal behind the rows that were written. `ledger` knows these, and no others.
+    pub(crate) fn begin_another_journal(&mut self, ledger: &Ledger) -> Result<(), IrqtraceError> {
+        let trailer_bytes = self.writer.end_row_group(ledger)?;
+        self.count(trailer_bytes, ledger)
+    }
+
+    /// Counts what a row group takes in the footer, if one ended.
+    fn count(&mut self, trailer_bytes: Option<usize>, ledger: &Ledger) -> Result<(), IrqtraceError> {
         if let (Some(parts), Some(trailer_bytes)) = (&mut self.parts, trailer_bytes) {
             parts.footer_bytes += trailer_bytes;
             let described = ledger.meta().to_json()?.len() + FOOTER_MARGIN;

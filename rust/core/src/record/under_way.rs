@@ -108,6 +108,12 @@ impl UnderWay {
         Err(io::Error::new(io::ErrorKind::NotFound, "was removed while it was being written"))
     }
 
+    /// Whether what was flushed can be found.
+    pub(super) fn is_kept(&self) -> bool {
+        let journal_is_there = self.journal.is_begun() && self.journal.is_lost().is_ok_and(|lost| !lost);
+        journal_is_there && self.check_is_there().is_ok()
+    }
+
     /// Takes both files away, as far as they are its own.
     pub(super) fn remove(&mut self) {
         if self.process != std::process::id() {
@@ -183,9 +189,9 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Whether a file is the one of this name.
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let found = match path.metadata() {
+/// Whether a file is the one of this name. A link to it is not.
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let found = match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         found => found?,
     };
