@@ -69,7 +69,7 @@ def record(
         ValueError, SourceUnavailable, PrivilegeError: as `Sampler`.
         FileExistsError: if there is such a file and ``overwrite`` is false; one that came to be there meanwhile is
             left alone too, and the error says where the recording is. Also if a recording of that name is unfinished,
-            which is never replaced.
+            which is never replaced, or segments would be hidden by a file, be it complete or not.
         OSError: if the file cannot be written: FileNotFoundError, PermissionError and the like, with errno and the path
             as it was given.
 

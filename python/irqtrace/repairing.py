@@ -31,7 +31,8 @@ def repair(path: str | bytes | Path, *, overwrite: bool = False) -> list[str]:
 
     Raises:
         FileNotFoundError: if there is no such recording.
-        FileExistsError: if there is a file of its name and ``overwrite`` is false.
+        FileExistsError: if there is a file of its name and ``overwrite`` is false, or segments of that name, which it
+            would hide.
         OSError: if it is still being recorded, has come to its end, or cannot be read or written.
         TraceFormatError: if it is damaged; it stays as it is.
     """

@@ -260,6 +260,67 @@ fn a_recording_that_would_hide_segments_is_refused() {
     assert_eq!(names(folder.path()), before);
 }
 
+/// A recording in one file that was cut off, beside which nothing else is.
+fn cut_off_in_one_piece(path: &Path) {
+    let (from, elsewhere) = place();
+    let to = path.to_owned();
+    let watched = elsewhere.clone();
+    let on_read: scripted::OnRead = Box::new(move |at| {
+        if at == 9 {
+            while !Unfinished::open(&watched).is_ok_and(|there| there.meta().groups[0].reads == 9) {
+                std::thread::yield_now();
+            }
+            for suffix in [".journal", ".partial"] {
+                fs::copy(beside(&watched, suffix), beside(&to, suffix)).unwrap();
+            }
+        }
+    });
+    record(TraceWriter::under_way(&elsewhere, false).unwrap().into(), steady(9), on_read).unwrap();
+    drop(from);
+}
+
+#[test]
+fn segments_that_an_unfinished_recording_would_hide_are_not_begun() {
+    let (folder, path) = place();
+    let recorder = Recorder::create(&path, false, Rotation::default()).unwrap();
+    let refused = || Recorder::create(&path, true, every(4)).err().unwrap().to_string();
+    assert!(refused().contains("is being recorded by somebody else"), "{}", refused());
+    drop(recorder);
+    cut_off_in_one_piece(&path);
+    assert!(refused().contains("an unfinished recording of this name is there"), "{}", refused());
+    fs::remove_file(beside(&path, ".partial")).unwrap();
+    assert!(refused().contains("unfinished recording"), "{}", refused());
+    assert_eq!(names(folder.path()), ["t.parquet.journal"]);
+    // One that never had anything in it is in nobody's way.
+    fs::rename(beside(&path, ".journal"), path.with_file_name("elsewhere")).unwrap();
+    fs::write(beside(&path, ".partial"), "PAR1irqtrace").unwrap();
+    record_in_segments(&path, every(4), steady(7)).unwrap();
+    assert_eq!(names(folder.path()), ["elsewhere", "t-000001.parquet", "t-000002.parquet"]);
+}
+
+#[test]
+fn a_repair_hides_no_segments() {
+    let (folder, path) = place();
+    record_in_segments(&path, every(4), steady(7)).unwrap();
+    cut_off_in_one_piece(&path);
+    let before = names(folder.path());
+    for overwrite in [false, true] {
+        let error = irqtrace_core::repair(&path, overwrite).unwrap_err().to_string();
+        assert!(error.contains("segments of this name are there, and would be hidden"), "{error}");
+    }
+    assert_eq!(names(folder.path()), before);
+    for segment in ["t-000001.parquet", "t-000002.parquet"] {
+        fs::remove_file(folder.path().join(segment)).unwrap();
+    }
+    // What a recorder leaves that was killed as it began to cut its file into segments.
+    fs::write(folder.path().join("t-000002.parquet.partial"), "PAR1irqtrace").unwrap();
+    irqtrace_core::repair(&path, false).unwrap();
+    assert_eq!(names(folder.path()), ["t-000002.parquet.partial", "t.parquet"]);
+    assert_eq!(complete(&path).1.groups[0].reads, 9);
+    // Nor is it in the way of a recording.
+    drop(Recorder::create(&path, true, Rotation::default()).unwrap());
+}
+
 #[test]
 fn a_name_that_somebody_takes_ends_the_recording_with_the_place_of_what_there_is() {
     let (folder, path) = place();

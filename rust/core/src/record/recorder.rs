@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::kept::Kept;
 use super::series::Series;
 use super::target::{Target, remove_if_there};
-use super::{Flushed, TraceWriter, under_way};
+use super::under_way::{UnderWay, recording_text};
+use super::{Flushed, TraceWriter};
 use crate::block::Block;
 use crate::ledger::{Ledger, Remark};
 use crate::trace::{Chunk, Flattener};
@@ -97,6 +98,8 @@ impl Recorder {
             let why = "a file of this name is there, and would be opened in place of the segments; choose another name";
             return Err(fail(io::Error::new(io::ErrorKind::AlreadyExists, why)));
         }
+        // What is unfinished under this name would be opened in place of the segments too.
+        let held = if cut { Some(UnderWay::hold(&Target::new(path, false)?).map_err(fail)?) } else { None };
         let number = if cut { series.next_number().map_err(fail)? } else { 1 };
         let segment = cut.then_some(1);
         let writer = if cut {
@@ -104,6 +107,7 @@ impl Recorder {
         } else {
             TraceWriter::under_way(path, overwrite)?
         };
+        drop(held);
         let parts = Parts {
             series,
             rotation,
@@ -277,7 +281,7 @@ impl Parts {
 }
 
 fn finish(writer: TraceWriter, target: Option<Target>, mut meta: Meta) -> Result<(), IrqtraceError> {
-    meta.recording = writer.recording().map(under_way::recording_text);
+    meta.recording = writer.recording().map(recording_text);
     let kept = writer.kept();
     writer.finish_as(&meta.to_json()?, target).map_err(|failure| failure.cut_off(kept))
 }

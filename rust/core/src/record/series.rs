@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::target::behind_links;
-use super::under_way::{JOURNAL, NEW, PARTIAL, is_locked, with_suffix};
+use super::under_way::{JOURNAL, NEW, PARTIAL, is_empty, is_file, is_locked, with_suffix};
 
 /// Digits of a number at least, and at most: eight are a date.
 const DIGITS: usize = 6;
@@ -44,19 +44,32 @@ impl Series {
         self.folder.join(name)
     }
 
-    /// Whether there are segments, complete or not.
+    /// Whether there are segments, complete or not. A file that never had anything in it, and that nobody writes, is none.
     pub(super) fn is_there(&self) -> io::Result<bool> {
-        Ok(self.newest()? > 0)
+        for name in self.names()? {
+            let (name, _) = name?;
+            if !is_nothing(&self.folder.join(name)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn newest(&self) -> io::Result<u32> {
         let mut newest = 0;
-        for entry in fs::read_dir(&self.folder)? {
-            if let Some(number) = self.number(&entry?.file_name()) {
-                newest = newest.max(number);
-            }
+        for name in self.names()? {
+            let (_, number) = name?;
+            newest = newest.max(number);
         }
         Ok(newest)
+    }
+
+    /// The names that are taken, each with its number.
+    fn names(&self) -> io::Result<impl Iterator<Item = io::Result<(OsString, u32)>>> {
+        Ok(fs::read_dir(&self.folder)?.filter_map(|entry| {
+            let name = entry.map(|entry| entry.file_name());
+            name.map(|name| self.number(&name).map(|number| (name, number))).transpose()
+        }))
     }
 
     /// The number after all that are taken, be it by segments of an earlier recording, complete or not.
@@ -88,6 +101,14 @@ impl Series {
             (DIGITS..=MOST_DIGITS).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then(|| digits.parse().ok())?
     }
+}
+
+/// Whether a recorder left this before there was anything of its recording.
+fn is_nothing(path: &Path) -> bool {
+    if !path.as_os_str().as_encoded_bytes().ends_with(PARTIAL.as_bytes()) || !is_file(path) {
+        return false;
+    }
+    fs::File::open(path).is_ok_and(|file| is_empty(&file).unwrap_or(false) && !is_locked(&file))
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Target {
 
     fn options(&self) -> OpenOptions {
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        options.read(true).write(true).create_new(true);
         #[cfg(unix)]
         if let Some(replaced) = &self.replaced {
             use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};

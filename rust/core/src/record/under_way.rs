@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::checks::Sums;
 use super::journal::Journal;
+use super::place::PlacedFile;
 use super::target::Target;
 use crate::ledger::Ledger;
 
@@ -45,6 +46,15 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
+    /// Takes the name of a recording until the result is dropped: nobody else records under it, and nothing of it is there.
+    ///
+    /// # Errors
+    ///
+    /// Somebody does, or there is something.
+    pub(super) fn hold(target: &Target) -> io::Result<Self> {
+        Self::create(target, None, None).map(|(held, _)| held)
+    }
+
     /// Makes the file under way, and holds it. A segment has its place, and the number of its recording if there was one
     /// before it.
     ///
@@ -59,8 +69,8 @@ impl UnderWay {
             return refuse(io::ErrorKind::InvalidInput, why);
         }
         let (partial, journal) = (with_suffix(&target.path, PARTIAL), with_suffix(&target.path, JOURNAL));
-        let unfinished = "an unfinished recording of this name is there: irqtrace repair completes it; else remove its \
-                          files, which end with .partial and .journal";
+        let unfinished = "an unfinished recording of this name is there: irqtrace repair completes it; else choose \
+                          another name, or remove its files, which end with .partial and .journal";
         if [journal.clone(), with_suffix(&journal, NEW)].iter().any(|path| path.symlink_metadata().is_ok()) {
             return refuse(io::ErrorKind::AlreadyExists, unfinished);
         }
@@ -74,7 +84,7 @@ impl UnderWay {
         if !is_locked_by_us(&file) || !is_at(&file, &partial)? {
             return refuse(io::ErrorKind::AlreadyExists, "is being recorded by somebody else; choose another name");
         }
-        if !is_empty(&partial)? {
+        if !is_empty(&file)? {
             return refuse(io::ErrorKind::AlreadyExists, unfinished);
         }
         file.set_len(0)?;
@@ -209,8 +219,8 @@ pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 /// Whether a file under way has nothing in it yet.
-fn is_empty(path: &Path) -> io::Result<bool> {
+pub(super) fn is_empty(file: &File) -> io::Result<bool> {
     let mut begin = Vec::new();
-    File::open(path)?.take(BEGIN_BYTES + 1).read_to_end(&mut begin)?;
+    PlacedFile::new(file.try_clone()?).begin().take(BEGIN_BYTES + 1).read_to_end(&mut begin)?;
     Ok(begin.len() as u64 <= BEGIN_BYTES && BEGIN.starts_with(&begin[..begin.len().min(BEGIN.len())]))
 }

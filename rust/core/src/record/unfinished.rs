@@ -17,6 +17,7 @@ use super::checks::Sums;
 use super::journal::{self, Entry, Recovered};
 use super::packed::Layouts;
 use super::place::PlacedFile;
+use super::series::Series;
 use super::target::{Target, remove_if_there, sync_folder};
 use super::under_way::{
     JOURNAL, NEW, PARTIAL, is_file, is_locked, is_locked_by_us, recording_of, recording_text, with_suffix,
@@ -176,8 +177,8 @@ impl Unfinished {
 ///
 /// # Errors
 ///
-/// There is none, it is still under way, it is damaged, or there is a file of that name and `overwrite` is not set. The
-/// recording then stays as it is.
+/// There is none, it is still under way, it is damaged, there is a file of that name and `overwrite` is not set, or
+/// segments of that name would be hidden. The recording then stays as it is.
 pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
     let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
     let Names { complete, partial, journal } = Names::of(path).map_err(fail)?;
@@ -198,6 +199,12 @@ pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
         )));
     }
     let target = Target::new(&complete, overwrite)?;
+    // Unless they are hidden already. A folder that cannot be listed has none that would be found.
+    if target.replaced().is_none() && Series::of(&complete).map_err(fail)?.is_there().unwrap_or(false) {
+        let why = "segments of this name are there, and would be hidden; move them to another folder, or the files of \
+                   this recording, which end with .partial and .journal";
+        return Err(fail(io::Error::new(io::ErrorKind::AlreadyExists, why)));
+    }
     if is_complete(&file) {
         target.name(&partial)?;
     } else {
