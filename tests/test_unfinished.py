@@ -158,6 +158,21 @@ def test_repair_makes_a_trace_file_and_says_how_much_is_in_it(
     assert "no such file" in capsys.readouterr().err
 
 
+def test_a_journal_that_was_left_beside_its_complete_trace_is_removed(
+    cut_off: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = cut_off.with_name("t.parquet.journal")
+    left = journal.read_bytes()
+    irqtrace.repair(cut_off)
+    for name in (cut_off, cut_off.parent, journal):
+        journal.write_bytes(left)
+        assert main(["repair", str(name)]) == 0
+        assert capsys.readouterr().out.startswith(f"{cut_off}: was complete; the journal ")
+        assert names(cut_off.parent) == {"t.parquet"}
+    journal.write_bytes(left)
+    assert irqtrace.repair(cut_off) == [str(cut_off)]
+
+
 @pytest.mark.parametrize("force", [[], ["--force"]])
 def test_what_is_recorded_again_does_not_replace_what_was_cut_off(
     cut_off: Path, fake_proc: Path, capsys: pytest.CaptureFixture[str], force: list[str]

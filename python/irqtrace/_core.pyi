@@ -258,8 +258,8 @@ def import_text(
     it raises ends the work. With a path the file is written and None returned.
     """
 
-def repair(path: str, overwrite: bool = False) -> None:
-    """Makes a trace file of an unfinished recording."""
+def repair(path: str, overwrite: bool = False) -> bool:
+    """Makes a trace file of an unfinished recording; False if it was one, and only a journal was left, which is removed."""
 
 def add_up_warnings(warnings: str, lines: str) -> str:
     """Adds up warnings of traces that follow one another: JSON lists as in their descriptions, and the same again.

@@ -14,7 +14,7 @@ from .unfinished import SUFFIXES, is_there
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["repair"]
+__all__ = ["repair", "repair_each"]
 
 
 def repair(path: str | bytes | Path, *, overwrite: bool = False) -> list[str]:
@@ -27,7 +27,8 @@ def repair(path: str | bytes | Path, *, overwrite: bool = False) -> list[str]:
 
     Returns:
         The paths of the trace files: one, but for recordings in segments that were cut off several times. The
-        recording's other files are gone then.
+        recording's other files are gone then. One that was complete, and beside which only its journal was left, is
+        among them.
 
     Raises:
         FileNotFoundError: if there is no such recording.
@@ -36,6 +37,11 @@ def repair(path: str | bytes | Path, *, overwrite: bool = False) -> list[str]:
         OSError: if it is still being recorded, has come to its end, or cannot be read or written.
         TraceFormatError: if it is damaged; it stays as it is.
     """
+    return [complete for complete, _ in repair_each(path, overwrite=overwrite)]
+
+
+def repair_each(path: str | bytes | Path, *, overwrite: bool = False) -> list[tuple[str, bool]]:
+    """The same, and of each whether it was made; else only its journal was removed."""
     name = utf8_path(path)
     there = names_of(name)
     # Of one that was cut off before its first flush there is nothing.
@@ -43,15 +49,15 @@ def repair(path: str | bytes | Path, *, overwrite: bool = False) -> list[str]:
     if not names and there != [name]:
         raise OSError(errno.EINVAL, "there is nothing unfinished among its files to repair", name)
     problem: Exception | None = None
-    repaired = []
+    repaired: list[tuple[str, bool]] = []
     for found in names or [name]:
         try:
-            _core.repair(found, overwrite)
+            made = _core.repair(found, overwrite)
         except (OSError, TraceFormatError) as error:
             # The others are repaired all the same.
             problem = problem or error
         else:
-            repaired.append(_complete_name(found))
+            repaired.append((_complete_name(found), made))
     if problem is not None:
         raise problem
     return repaired

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from irqtrace.display.table import console
 from irqtrace.display.text import bytes_text, harmless, time_text
-from irqtrace.repairing import repair
+from irqtrace.repairing import repair_each
 from irqtrace.trace import open_trace
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Repairs it, and says how much is there."""
-    for path in repair(options.trace, overwrite=options.force):
+    for path, made in repair_each(options.trace, overwrite=options.force):
+        if not made:
+            said = "was complete; the journal that its recorder left beside it is removed"
+            console().print(f"{harmless(path)}: {said}", soft_wrap=True)
+            continue
         size = bytes_text(Path(path).stat().st_size)
         duration = time_text(open_trace(path).info.duration_ns)
         console().print(f"{harmless(path)}: {duration}, {size}", soft_wrap=True)

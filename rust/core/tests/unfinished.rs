@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use irqtrace_core::{IrqtraceError, Meta, TraceWriter, Unfinished, WarningType, repair};
+use irqtrace_core::{IrqtraceError, Meta, Recorder, Repaired, Rotation, TraceWriter, Unfinished, WarningType, repair};
 use machine::{Machine, change};
 use proptest::prelude::*;
 use scripted::{OnRead, beside, complete, names, place};
@@ -486,4 +486,85 @@ fn notes_that_took_the_place_of_a_journal_are_there_at_the_end() {
     let complete = record(&path, steady(8, 10), on_read).is_ok();
     assert_eq!(fs::read(beside(&path, ".journal")).unwrap(), b"notes");
     assert_eq!(path.exists(), complete);
+}
+
+/// A complete recording, beside which its journal was left, as by a crash at the last moment.
+fn with_its_journal(path: &Path) {
+    let taken = path.to_owned();
+    let on_read: OnRead = Box::new(move |at| {
+        if at == 10 {
+            with_reads(&taken, 10);
+            fs::copy(beside(&taken, ".journal"), taken.with_file_name("saved")).unwrap();
+        }
+    });
+    record(path, steady(8, 10), on_read).unwrap();
+    fs::rename(path.with_file_name("saved"), beside(path, ".journal")).unwrap();
+}
+
+#[test]
+fn a_journal_that_was_left_beside_its_complete_recording_is_in_nobodys_way() {
+    let (folder, path) = place();
+    with_its_journal(&path);
+    let journal = fs::read(beside(&path, ".journal")).unwrap();
+    assert_eq!(repair(&path, false).unwrap(), Repaired::JournalRemoved);
+    assert_eq!(names(folder.path()), ["t.parquet"]);
+    fs::write(beside(&path, ".journal"), &journal).unwrap();
+    drop(TraceWriter::under_way(&path, true).unwrap());
+    assert_eq!(names(folder.path()), ["t.parquet"]);
+
+    // A repair that was cut off leaves the same, beside a file that does not begin with its recording.
+    let (_cut, unfinished) = cut(8, 20);
+    let journal = fs::read(beside(&unfinished, ".journal")).unwrap();
+    assert_eq!(repair(&unfinished, false).unwrap(), Repaired::Made);
+    fs::write(beside(&unfinished, ".journal"), &journal).unwrap();
+    assert_eq!(repair(&unfinished, false).unwrap(), Repaired::JournalRemoved);
+
+    // That of another recording is not, nor is anything else.
+    for other in [&journal, b"dear data".as_slice()] {
+        fs::write(beside(&path, ".journal"), other).unwrap();
+        assert!(repair(&path, false).unwrap_err().to_string().contains("nothing unfinished"));
+        let refused = TraceWriter::under_way(&path, true).err().unwrap().to_string();
+        assert!(refused.contains("unfinished recording"), "{refused}");
+        assert_eq!(fs::read(beside(&path, ".journal")).unwrap(), other);
+    }
+}
+
+#[test]
+fn numbers_that_go_on_leave_no_journal_behind() {
+    let (folder, path) = place();
+    with_its_journal(&folder.path().join("t-000007.parquet"));
+    let rotation = Rotation { every_ns: Some(4_000_000), ..Rotation::default() };
+    scripted::record(Recorder::create(&path, false, rotation).unwrap(), steady(8, 3), Box::new(|_| ())).unwrap();
+    assert_eq!(names(folder.path()), ["t-000007.parquet", "t-000008.parquet"]);
+}
+
+#[test]
+fn what_was_cut_off_as_it_made_its_first_journal_is_taken_over() {
+    let (folder, path) = place();
+    for begin in [b"".as_slice(), b"\x28\xb5", b"\x28\xb5\x2f\xfd\x04\x58"] {
+        fs::write(beside(&path, ".partial"), b"PAR1irqtrace\x01\x02\x03\x04\x05\x06\x07\x08").unwrap();
+        fs::write(beside(&path, ".journal.new"), begin).unwrap();
+        record(&path, steady(8, 3), Box::new(|_| ())).unwrap();
+        assert_eq!(names(folder.path()), ["t.parquet"]);
+        fs::remove_file(&path).unwrap();
+    }
+    fs::write(beside(&path, ".journal.new"), "dear data").unwrap();
+    assert!(TraceWriter::under_way(&path, true).is_err());
+    assert_eq!(names(folder.path()), ["t.parquet.journal.new"]);
+}
+
+#[test]
+fn a_repair_removes_only_what_is_of_the_recording() {
+    let (folder, path) = cut(8, 20);
+    fs::write(beside(&path, ".journal.new"), "dear data").unwrap();
+    repair(&path, false).unwrap();
+    assert_eq!(names(folder.path()), ["t.parquet", "t.parquet.journal.new"]);
+    // The same of one that only lacks its name.
+    fs::remove_file(&path).unwrap();
+    fs::remove_file(beside(&path, ".journal.new")).unwrap();
+    record(&path, steady(8, 3), Box::new(|_| ())).unwrap();
+    fs::rename(&path, beside(&path, ".partial")).unwrap();
+    fs::write(beside(&path, ".journal"), "dear data").unwrap();
+    repair(&path, false).unwrap();
+    assert_eq!(names(folder.path()), ["t.parquet", "t.parquet.journal"]);
 }

@@ -56,9 +56,9 @@ impl Unfinished {
     }
 }
 
-/// Makes a trace file of an unfinished recording.
+/// Makes a trace file of an unfinished recording; false if it was one, and only a journal was left, which is removed.
 #[pyfunction]
 #[pyo3(signature = (path, overwrite=false))]
-pub fn repair(py: Python<'_>, path: PathBuf, overwrite: bool) -> Outcome<()> {
-    py.detach(|| Ok(core::repair(&path, overwrite)?))
+pub fn repair(py: Python<'_>, path: PathBuf, overwrite: bool) -> Outcome<bool> {
+    py.detach(|| Ok(core::repair(&path, overwrite)? == core::Repaired::Made))
 }

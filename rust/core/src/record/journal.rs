@@ -17,6 +17,7 @@ use zstd::stream::write::Encoder;
 
 use super::checks::Sums;
 use super::packed::PackedBlock;
+use super::place;
 use super::target::{remove_if_there, sync_folder};
 use super::under_way::{NEW, is_at, with_suffix};
 use crate::TraceFormatError;
@@ -28,6 +29,9 @@ const VERSION: u32 = 2;
 
 /// Frames are small and live for minutes.
 const ZSTD_LEVEL: i32 = 1;
+
+/// What a frame begins with.
+const ZSTD_MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 
 /// A frame is read into memory: one beyond this is no journal's. A flush holds seconds of rows, a head the counts of a
 /// host.
@@ -225,6 +229,29 @@ fn write_frame(mut file: &File, lines: &[u8]) -> io::Result<u64> {
 pub(super) struct Recovered {
     pub(super) head: Head,
     pub(super) entries: Vec<Entry>,
+}
+
+/// Which recording the journal at `path` is of, whatever its version. `None` where it is none.
+pub(super) fn recording(path: &Path) -> io::Result<Option<u64>> {
+    #[derive(Deserialize)]
+    struct Whose {
+        recording: u64,
+    }
+    if !path.symlink_metadata()?.is_file() {
+        return Ok(None);
+    }
+    let head = read_frame(&mut BufReader::new(place::open(path)?));
+    Ok(head.and_then(|head| serde_json::from_slice(&head).ok()).map(|Whose { recording }| recording))
+}
+
+/// Whether what is at `path` begins as a journal does that was cut off while it was made, perhaps before its first byte.
+pub(super) fn is_begin_of_one(path: &Path) -> bool {
+    if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        return false;
+    }
+    let mut begin = Vec::new();
+    let read = place::open(path).and_then(|file| file.take(ZSTD_MAGIC.len() as u64).read_to_end(&mut begin));
+    read.is_ok() && ZSTD_MAGIC.starts_with(&begin)
 }
 
 /// Reads the journal at `path`.

@@ -3,6 +3,7 @@
 mod checks;
 mod journal;
 mod kept;
+mod leftover;
 mod packed;
 mod place;
 mod properties;
@@ -33,7 +34,7 @@ pub use recorder::{Recorder, Rotation};
 use row_groups::RowGroups;
 use target::{Target, sync_folder};
 use under_way::{BEGIN_BYTES, MAGIC, UnderWay};
-pub use unfinished::{Unfinished, repair};
+pub use unfinished::{Repaired, Unfinished, repair};
 
 /// Writes the flat table to a Parquet file that has its name only once it is complete.
 ///

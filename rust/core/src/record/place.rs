@@ -1,12 +1,32 @@
 //! Reading a file at places, through one descriptor and by several readers at once.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::errors::Result;
 use parquet::file::reader::{ChunkReader, Length};
+
+/// Opens a file for reading. What has its name may be anything: a pipe would wait for its other end.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let file = |is_file: bool| {
+        is_file.then_some(()).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "is not a file"))
+    };
+    file(path.metadata()?.is_file())?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Nor does one that has come to be there since.
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let opened = options.open(path)?;
+    file(opened.metadata()?.is_file())?;
+    Ok(opened)
+}
 
 /// A file that stays the same one when its name is given to another, read without moving any position in it.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::leftover;
 use super::target::behind_links;
 use super::under_way::{JOURNAL, NEW, PARTIAL, is_empty, is_file, is_locked, with_suffix};
 
@@ -79,6 +80,8 @@ impl Series {
     /// The folder cannot be read, or somebody records this series.
     pub(super) fn next_number(&self) -> io::Result<u32> {
         let newest = self.newest()?;
+        // It is in nobody's way where it cannot be removed.
+        let _ = leftover::remove_journal(&self.path(newest));
         let partial = with_suffix(&self.path(newest), PARTIAL);
         match fs::File::open(&partial) {
             Ok(file) if is_locked(&file) => {

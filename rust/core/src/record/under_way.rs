@@ -9,9 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::checks::Sums;
-use super::journal::Journal;
+use super::journal::{self, Journal};
+use super::leftover;
 use super::place::PlacedFile;
-use super::target::Target;
+use super::target::{Target, remove_if_there};
 use crate::ledger::Ledger;
 
 /// What their names end with, and that of a journal which is to take the place of another.
@@ -71,7 +72,11 @@ impl UnderWay {
         let (partial, journal) = (with_suffix(&target.path, PARTIAL), with_suffix(&target.path, JOURNAL));
         let unfinished = "an unfinished recording of this name is there: irqtrace repair completes it; else choose \
                           another name, or remove its files, which end with .partial and .journal";
-        if [journal.clone(), with_suffix(&journal, NEW)].iter().any(|path| path.symlink_metadata().is_ok()) {
+        leftover::remove_journal(&target.path)?;
+        let new = with_suffix(&journal, NEW);
+        // Of one that was cut off as it made its first journal there is nothing.
+        let in_the_way = new.symlink_metadata().is_ok() && !journal::is_begin_of_one(&new);
+        if in_the_way || journal.symlink_metadata().is_ok() {
             return refuse(io::ErrorKind::AlreadyExists, unfinished);
         }
         let file = match target.create_beside(&partial) {
@@ -88,6 +93,7 @@ impl UnderWay {
             return refuse(io::ErrorKind::AlreadyExists, unfinished);
         }
         file.set_len(0)?;
+        remove_if_there(&new)?;
         let recording = recording.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let journal = Journal::new(journal, recording, segment);
         let own = file.try_clone()?;

@@ -11,22 +11,20 @@ use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaDataReader;
 
 use super::checks::Sums;
 use super::journal::{self, Entry, Recovered};
+use super::leftover;
 use super::packed::Layouts;
-use super::place::PlacedFile;
+use super::place::{self, PlacedFile};
 use super::series::Series;
 use super::target::{Target, remove_if_there, sync_folder};
-use super::under_way::{
-    JOURNAL, NEW, PARTIAL, is_file, is_locked, is_locked_by_us, recording_of, recording_text, with_suffix,
-};
+use super::under_way::{JOURNAL, NEW, PARTIAL, is_locked, is_locked_by_us, recording_of, recording_text, with_suffix};
 use super::{TraceWriter, trailer};
 use crate::ledger::Remark;
 use crate::store::Store;
 use crate::trace::{ChunkBuilder, schema};
-use crate::{IrqtraceError, META_KEY, Meta, Trace, TraceFormatError, WarningType};
+use crate::{IrqtraceError, Meta, Trace, TraceFormatError, WarningType};
 
 /// A recording up to its last flush. It stays what it was when it was opened, whatever becomes of its files.
 #[derive(Debug)]
@@ -72,7 +70,7 @@ impl Unfinished {
     pub fn open(path: &Path) -> Result<Self, IrqtraceError> {
         let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
         let Names { partial, journal, .. } = Names::of(path).map_err(fail)?;
-        let file = open(&partial).map_err(fail)?;
+        let file = place::open(&partial).map_err(fail)?;
         let under_way = is_locked(&file);
         Self::of(file, partial, &journal, under_way)
     }
@@ -172,6 +170,15 @@ impl Unfinished {
     }
 }
 
+/// What came of a repair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repaired {
+    /// The recording is a trace file now.
+    Made,
+    /// It was one already: only its journal was left beside it, and is removed.
+    JournalRemoved,
+}
+
 /// Makes a plain trace file of an unfinished recording, under the name that it was to have. Where the recording is complete
 /// and was only not given its name, it is named. Its other files go.
 ///
@@ -179,11 +186,14 @@ impl Unfinished {
 ///
 /// There is none, it is still under way, it is damaged, there is a file of that name and `overwrite` is not set, or
 /// segments of that name would be hidden. The recording then stays as it is.
-pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
+pub fn repair(path: &Path, overwrite: bool) -> Result<Repaired, IrqtraceError> {
     let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
     let Names { complete, partial, journal } = Names::of(path).map_err(fail)?;
-    let file = match open(&partial) {
+    let file = match place::open(&partial) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && complete.is_file() => {
+            if leftover::remove_journal(&complete).map_err(fail)? {
+                return Ok(Repaired::JournalRemoved);
+            }
             return Err(fail(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "there is nothing unfinished beside it to repair",
@@ -205,7 +215,10 @@ pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
                    this recording, which end with .partial and .journal";
         return Err(fail(io::Error::new(io::ErrorKind::AlreadyExists, why)));
     }
-    if is_complete(&file) {
+    let of_file = recording_of(&mut PlacedFile::new(file.try_clone().map_err(fail)?).begin()).map_err(fail)?;
+    let new = with_suffix(&journal, NEW);
+    if leftover::described(&file).is_some() {
+        // It only lacks its name.
         target.name(&partial)?;
     } else {
         let unfinished = Unfinished::of(file.try_clone().map_err(fail)?, partial.clone(), &journal, false)?;
@@ -218,23 +231,16 @@ pub fn repair(path: &Path, overwrite: bool) -> Result<(), IrqtraceError> {
         fs::remove_file(&partial).map_err(fail)?;
     }
     sync_folder(&complete);
-    remove_if_there(&journal).map_err(fail)?;
     // What a recorder leaves that is cut off just when it begins another journal.
-    remove_if_there(&with_suffix(&journal, NEW)).map_err(fail)
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    match path.metadata() {
-        Ok(_) if !is_file(path) => Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a file")),
-        _ => File::open(path),
+    if journal::is_begin_of_one(&new) {
+        remove_if_there(&new).map_err(fail)?;
     }
-}
-
-/// Whether it has all of a trace file, and only lacks its name.
-fn is_complete(file: &File) -> bool {
-    let described = ParquetMetaDataReader::new().parse_and_finish(file).ok();
-    let pairs = described.as_ref().and_then(|described| described.file_metadata().key_value_metadata());
-    pairs.is_some_and(|pairs| pairs.iter().any(|pair| pair.key == META_KEY))
+    // Last of all: without the others it is known for what it is.
+    if journal.symlink_metadata().is_ok() && of_file.is_some() && journal::recording(&journal).map_err(fail)? == of_file
+    {
+        remove_if_there(&journal).map_err(fail)?;
+    }
+    Ok(Repaired::Made)
 }
 
 fn row_groups(file: &PlacedFile, end: u64) -> Result<ArrowReaderMetadata, ParquetError> {
