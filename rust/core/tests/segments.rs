@@ -340,6 +340,26 @@ fn a_name_that_somebody_takes_ends_the_recording_with_the_place_of_what_there_is
     assert!(Unfinished::open(&taken).unwrap().meta().groups[0].reads >= 3);
 }
 
+#[test]
+fn nobody_is_told_that_a_segment_may_replace_what_has_its_name() {
+    // While the first is recorded, and while the second is, which is the last.
+    for at in [2, 6] {
+        let (folder, path) = place();
+        let taken = folder.path().join("t-000002.parquet");
+        let file = Recorder::create(&path, true, every(4)).unwrap();
+        let take = taken.clone();
+        let on_read: scripted::OnRead = Box::new(move |read| {
+            if read == at {
+                fs::write(&take, "another's").unwrap();
+            }
+        });
+        let error = record(file, steady(7), on_read).err().unwrap().to_string();
+        assert!(error.contains("t-000002.parquet: is not of this recording, and is left alone"), "{error}");
+        assert!(!error.contains("--force"), "{error}");
+        assert_eq!(fs::read(&taken).unwrap(), b"another's");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_in_the_place_of_a_segment_is_left_alone() {

@@ -92,7 +92,7 @@ impl TraceWriter {
 
     /// The same for a segment of a recording, whose number and place are given.
     pub(crate) fn segment(path: &Path, recording: Option<u64>, segment: u32) -> Result<Self, IrqtraceError> {
-        Self::part(Target::new(path, false)?, recording, Some(segment))
+        Self::part(Target::segment(path)?, recording, Some(segment))
     }
 
     fn part(target: Target, recording: Option<u64>, segment: Option<u32>) -> Result<Self, IrqtraceError> {

@@ -265,7 +265,7 @@ impl Parts {
                 let source = io::Error::new(io::ErrorKind::AlreadyExists, why);
                 return Err(IrqtraceError::Io { path, source }.cut_off(writer.kept()));
             }
-            name => name.map(|path| Target::new(&path, false)).transpose()?,
+            name => name.map(|path| Target::segment(&path)).transpose()?,
         };
         let interval_ns = meta.interval_ns;
         meta.segment = self.segment;

@@ -16,6 +16,8 @@ pub(super) struct Target {
     /// The same from the root, behind links: the working folder may change until the end.
     pub(super) path: PathBuf,
     pub(super) overwrite: bool,
+    /// A segment never takes the place of a file, whatever may be replaced.
+    is_segment: bool,
     /// The file that it replaces: it hands on its rights.
     replaced: Option<Metadata>,
 }
@@ -50,7 +52,15 @@ impl Target {
         if path.parent().is_none() || path.file_name().is_none() {
             return Err(senseless("names no file"));
         }
-        Ok(Self { given: given.to_owned(), path, overwrite, replaced })
+        Ok(Self { given: given.to_owned(), path, overwrite, is_segment: false, replaced })
+    }
+
+    /// The same for a segment, whose name is free as far as the recorder knows.
+    pub(super) fn segment(given: &Path) -> Result<Self, IrqtraceError> {
+        if given.symlink_metadata().is_ok() {
+            return Err(IrqtraceError::Io { path: given.to_owned(), source: not_ours() });
+        }
+        Ok(Self { is_segment: true, ..Self::new(given, false)? })
     }
 
     /// A path that leads to it: as it was given, unless the working folder has changed since.
@@ -140,7 +150,11 @@ impl Target {
     }
 
     fn not_named(&self, error: io::Error, kept: PathBuf) -> IrqtraceError {
-        let source = if error.kind() == io::ErrorKind::AlreadyExists { exists() } else { error };
+        let source = match error.kind() {
+            io::ErrorKind::AlreadyExists if self.is_segment => not_ours(),
+            io::ErrorKind::AlreadyExists => exists(),
+            _ => error,
+        };
         // With its folder, the recording itself may have gone.
         if kept.exists() {
             IrqtraceError::NotNamed { path: self.given.clone(), source, kept }
@@ -169,6 +183,10 @@ pub(super) fn behind_links(path: &Path) -> io::Result<PathBuf> {
 
 pub(super) fn exists() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, "exists already; overwrite (--force) replaces it")
+}
+
+fn not_ours() -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, "is not of this recording, and is left alone")
 }
 
 /// Brings a folder's list of names to the disk, where the system has that and lets us: else a crash could undo a new name.
