@@ -313,6 +313,17 @@ def test_a_pipe_beside_it_hangs_nobody(tmp_path: Path, fake_proc: Path) -> None:
         irqtrace.record("5ms", path=path, procfs=fake_proc)
 
 
+def test_a_pipe_in_the_place_of_its_journal_hangs_nobody(cut_off: Path) -> None:
+    journal = cut_off.with_name("t.parquet.journal")
+    journal.unlink()
+    os.mkfifo(journal)
+    for what in (open_trace, irqtrace.quality, irqtrace.repair):
+        with pytest.raises(OSError, match="is not a file") as told:
+            what(cut_off)
+        assert told.value.filename == str(journal)
+    assert names(cut_off.parent) == {"t.parquet.partial", "t.parquet.journal"}
+
+
 def test_damage_to_a_row_group_is_said_with_the_name_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     process = recorder(path, "--interval", "50us", "--flush", "50ms")

@@ -568,3 +568,20 @@ fn a_repair_removes_only_what_is_of_the_recording() {
     repair(&path, false).unwrap();
     assert_eq!(names(folder.path()), ["t.parquet", "t.parquet.journal"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn no_link_is_followed_to_what_it_leads_to() {
+    let (folder, path) = place();
+    let planted = folder.path().join("planted");
+    fs::write(&planted, "").unwrap();
+    std::os::unix::fs::symlink(&planted, beside(&path, ".partial")).unwrap();
+    for overwrite in [false, true] {
+        let error = TraceWriter::under_way(&path, overwrite).err().unwrap().to_string();
+        assert!(error.contains("a link, or something else that is no file"), "{error}");
+    }
+    assert_eq!(fs::read(&planted).unwrap(), b"");
+    let error = repair(&path, false).unwrap_err().to_string();
+    assert!(error.contains("t.parquet.partial: is a link"), "{error}");
+    assert_eq!(names(folder.path()), ["planted", "t.parquet.partial"]);
+}

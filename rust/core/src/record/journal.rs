@@ -5,7 +5,7 @@
 //! frame with what happened since. A frame has a checksum, and one that is cut off or damaged ends the journal: what
 //! stands before it is whole. When a row group ends, a new journal takes the place of the old one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -260,7 +260,7 @@ pub(super) fn is_begin_of_one(path: &Path) -> bool {
 ///
 /// The system's, where it cannot be read at all.
 pub(super) fn read(path: &Path) -> io::Result<Result<Recovered, TraceFormatError>> {
-    let mut file = BufReader::new(OpenOptions::new().read(true).open(path)?);
+    let mut file = BufReader::new(place::open(path)?);
     let wrong = |message: String| TraceFormatError { path: path.display().to_string(), message };
     let Some(head) = read_frame(&mut file) else {
         return Ok(Err(wrong("the journal's head is cut off or damaged".to_owned())));

@@ -7,19 +7,20 @@ use std::path::Path;
 use parquet::file::metadata::ParquetMetaDataReader;
 
 use super::journal;
+use super::place;
 use super::target::remove_if_there;
-use super::under_way::{JOURNAL, PARTIAL, is_file, recording_of, recording_text, with_suffix};
+use super::under_way::{JOURNAL, PARTIAL, recording_of, recording_text, with_suffix};
 use crate::{META_KEY, Meta};
 
 /// Removes the journal of the recording that is complete as `path`, where it was left beside it: whether there was one.
 pub(super) fn remove_journal(path: &Path) -> io::Result<bool> {
     let journal = with_suffix(path, JOURNAL);
     let has_partial = with_suffix(path, PARTIAL).symlink_metadata().is_ok();
-    if has_partial || journal.symlink_metadata().is_err() || !is_file(path) {
+    if has_partial || journal.symlink_metadata().is_err() || !path.is_file() {
         return Ok(false);
     }
     let of_journal = journal::recording(&journal)?.map(recording_text);
-    if of_journal.is_none() || of_journal != recording_in(&mut File::open(path)?)? {
+    if of_journal.is_none() || of_journal != recording_in(&mut place::open(path)?)? {
         return Ok(false);
     }
     remove_if_there(&journal)?;

@@ -6,8 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::leftover;
+use super::place;
 use super::target::behind_links;
-use super::under_way::{JOURNAL, NEW, PARTIAL, is_empty, is_file, is_locked, with_suffix};
+use super::under_way::{JOURNAL, NEW, PARTIAL, is_empty, is_locked, with_suffix};
 
 /// Digits of a number at least, and at most: eight are a date.
 const DIGITS: usize = 6;
@@ -83,7 +84,7 @@ impl Series {
         // It is in nobody's way where it cannot be removed.
         let _ = leftover::remove_journal(&self.path(newest));
         let partial = with_suffix(&self.path(newest), PARTIAL);
-        match fs::File::open(&partial) {
+        match place::open(&partial) {
             Ok(file) if is_locked(&file) => {
                 let why = "is being recorded by somebody else; choose another name";
                 Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
@@ -108,10 +109,8 @@ impl Series {
 
 /// Whether a recorder left this before there was anything of its recording.
 fn is_nothing(path: &Path) -> bool {
-    if !path.as_os_str().as_encoded_bytes().ends_with(PARTIAL.as_bytes()) || !is_file(path) {
-        return false;
-    }
-    fs::File::open(path).is_ok_and(|file| is_empty(&file).unwrap_or(false) && !is_locked(&file))
+    path.as_os_str().as_encoded_bytes().ends_with(PARTIAL.as_bytes())
+        && place::open(path).is_ok_and(|file| is_empty(&file).unwrap_or(false) && !is_locked(&file))
 }
 
 #[cfg(test)]

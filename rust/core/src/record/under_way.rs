@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use rustix::fs::OFlags;
+
 use super::checks::Sums;
 use super::journal::{self, Journal};
 use super::leftover;
@@ -81,9 +84,7 @@ impl UnderWay {
         }
         let file = match target.create_beside(&partial) {
             // One that ended before there was anything of it leaves an empty one.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_file(&partial) => {
-                OpenOptions::new().read(true).write(true).open(&partial)?
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_again(&partial)?,
             file => file?,
         };
         if !is_locked_by_us(&file) || !is_at(&file, &partial)? {
@@ -153,6 +154,28 @@ impl Drop for UnderWay {
     }
 }
 
+/// Opens a file under way that is there already. Where a link leads is nothing of ours.
+fn open_again(partial: &Path) -> io::Result<File> {
+    let refuse = || {
+        let why = "a link, or something else that is no file, has the name that its file has until it is complete \
+                   (.partial); choose another name, or remove that";
+        io::Error::new(io::ErrorKind::AlreadyExists, why)
+    };
+    if !partial.symlink_metadata()?.is_file() {
+        return Err(refuse());
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Nor one that has come to be there since.
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let file = options.open(partial)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(refuse()) }
+}
+
 /// A recording's number in the description of a trace.
 pub(super) fn recording_text(number: u64) -> String {
     format!("{number:016x}")
@@ -192,11 +215,6 @@ pub(super) fn is_locked_by_us(file: &File) -> bool {
         }
     }
     false
-}
-
-/// A path that may be anything is not opened before it is known to be a file: a pipe would wait for its other end.
-pub(super) fn is_file(path: &Path) -> bool {
-    path.metadata().is_ok_and(|found| found.is_file())
 }
 
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

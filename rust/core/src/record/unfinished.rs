@@ -189,6 +189,10 @@ pub enum Repaired {
 pub fn repair(path: &Path, overwrite: bool) -> Result<Repaired, IrqtraceError> {
     let fail = |source| IrqtraceError::Io { path: path.to_owned(), source };
     let Names { complete, partial, journal } = Names::of(path).map_err(fail)?;
+    if partial.is_symlink() {
+        let why = "is a link; repair what it leads to, by its own name";
+        return Err(IrqtraceError::Io { path: partial, source: io::Error::new(io::ErrorKind::InvalidInput, why) });
+    }
     let file = match place::open(&partial) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && complete.is_file() => {
             if leftover::remove_journal(&complete).map_err(fail)? {
