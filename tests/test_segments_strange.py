@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -15,13 +16,34 @@ from polars.testing import assert_frame_equal
 
 import irqtrace
 from checked import conserved
-from irqtrace import IrqtraceWarning, TraceFormatError, joining, open_trace
+from irqtrace import IrqtraceWarning, TraceFormatError, joining, listing, open_trace
 from irqtrace.cli import main
 from made import in_memory, small_trace
 from rotated import counted, rotated, save, small, steady
 
-if TYPE_CHECKING:
-    from pathlib import Path
+NAMES = Path(__file__).parents[1] / "rust/core/tests/segment-names.txt"
+
+
+def test_a_name_has_the_number_that_the_recorder_finds_in_it_too(tmp_path: Path) -> None:
+    lines = [line.split(" ") for line in NAMES.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    of_recording = {name: int(number) for name, number in lines if number != "-"}
+    for name, _ in lines:
+        (tmp_path / name).touch()
+        is_segment = name != "t.parquet" and listing.series_name(name) == "t.parquet"
+        assert (listing.number_of(name) if is_segment else None) == of_recording.get(name), name
+    found = [name.removeprefix(f"{tmp_path}/") for name in listing.series_names(str(tmp_path / "t.parquet"))]
+    assert sorted(found) == sorted(of_recording)
+    assert [of_recording[name] for name in found] == sorted(of_recording.values())
+
+
+def test_segments_go_on_where_their_numbers_have_more_digits(tmp_path: Path) -> None:
+    paths = small(tmp_path)
+    whole = open_trace(tmp_path).frame()
+    for path, number in zip(paths, ("9999998", "9999999", "010000000"), strict=True):
+        path.rename(tmp_path / f"t-{number}.parquet")
+    # What is named by a date is no segment.
+    (tmp_path / "t-20261128.parquet").write_text("another's")
+    assert_frame_equal(open_trace(tmp_path / "t.parquet").frame(), whole)
 
 
 def test_an_empty_folder_is_none(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ __all__ = [
     "is_empty",
     "is_there",
     "listed",
-    "name_after",
     "names_of",
     "number_of",
     "refuse_unreadable",
@@ -30,8 +29,13 @@ __all__ = [
 ]
 
 PARTIAL = unfinished.SUFFIXES[0]
-NUMBERED = re.compile(r"(?P<stem>.*)-(?P<number>\d{6,})(?P<suffix>\.[^./]*)?", re.DOTALL)
 SHOWN = 3
+
+NUMBERED = re.compile(
+    r"(?P<stem>.*)-(?P<number>[0-9]{6,7}|[0-9]{9,18})(?P<suffix>\.[^./]*)?",
+    re.DOTALL,
+)
+"""The name of a segment: eight digits are a date. The recorder has the same rule in ``series.rs``."""
 
 BEGIN_BYTES = 20
 """So long is a file under way that has no row yet, see docs/format.md."""
@@ -101,25 +105,19 @@ def refuse_unreadable(folder: str) -> None:
 
 
 def series_names(name: str) -> list[str]:
-    """The files of the segments of a recording that was given this name, those without their end among them."""
+    """The files of the segments of a recording that was given this name, by number; those without their end too."""
     if os.path.islink(name):  # noqa: PTH114 - names of any kind
         # They are beside the file that it leads to.
         name = os.path.realpath(name)
     stem, suffix = os.path.splitext(name)  # noqa: PTH122 - as above
     names = _matching(f"{glob.escape(stem)}-[0-9]*{glob.escape(suffix)}")
-    return [found for found in names if series_name(found) == name]
+    return sorted((found for found in names if series_name(found) == name), key=number_of)
 
 
 def series_name(name: str) -> str:
     """The name of the recording that a file is named as a segment of; else its own."""
     match = NUMBERED.fullmatch(name)
     return match["stem"] + (match["suffix"] or "") if match else name
-
-
-def name_after(name: str, further: int) -> str:
-    """The name of the segment that is so many further on; nothing if it is not named as one."""
-    match = NUMBERED.fullmatch(name)
-    return f"{match['stem']}-{int(match['number']) + further:06}{match['suffix'] or ''}" if match else ""
 
 
 def number_of(name: str) -> int:

@@ -58,7 +58,7 @@ struct Parts {
     series: Series,
     rotation: Rotation,
     /// The number in the name of the segment under way.
-    number: u32,
+    number: u64,
     /// Its place in the recording; none as long as there is one file, under the recording's own name.
     segment: Option<u32>,
     /// What the row groups of the segment under way take in its footer.

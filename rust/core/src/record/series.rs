@@ -1,4 +1,6 @@
 //! The names of a recording's segments: `NAME-000001.parquet`, `NAME-000002.parquet`, and so on.
+//!
+//! Python has the same rule in `listing.py`, and both are tested on the names in `tests/segment-names.txt`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -10,9 +12,13 @@ use super::place;
 use super::target::behind_links;
 use super::under_way::{JOURNAL, NEW, PARTIAL, is_empty, is_locked, with_suffix};
 
-/// Digits of a number at least, and at most: eight are a date.
+/// A number has six digits at least. Eight are a date: numbers that would have as many are written with nine.
 const DIGITS: usize = 6;
-const MOST_DIGITS: usize = 7;
+const MORE_DIGITS: usize = 9;
+const FIRST_WITH_MORE: u64 = 10_000_000;
+
+/// So many always fit.
+const MOST_DIGITS: usize = 18;
 
 /// The segments of a recording that is called `NAME.parquet`.
 pub(super) struct Series {
@@ -39,9 +45,10 @@ impl Series {
     }
 
     /// The name of a segment.
-    pub(super) fn path(&self, number: u32) -> PathBuf {
+    pub(super) fn path(&self, number: u64) -> PathBuf {
+        let digits = if number < FIRST_WITH_MORE { DIGITS } else { MORE_DIGITS };
         let mut name = self.before.clone();
-        name.push(format!("{number:0DIGITS$}"));
+        name.push(format!("{number:0digits$}"));
         name.push(&self.after);
         self.folder.join(name)
     }
@@ -57,7 +64,7 @@ impl Series {
         Ok(false)
     }
 
-    fn newest(&self) -> io::Result<u32> {
+    fn newest(&self) -> io::Result<u64> {
         let mut newest = 0;
         for name in self.names()? {
             let (_, number) = name?;
@@ -67,7 +74,7 @@ impl Series {
     }
 
     /// The names that are taken, each with its number.
-    fn names(&self) -> io::Result<impl Iterator<Item = io::Result<(OsString, u32)>>> {
+    fn names(&self) -> io::Result<impl Iterator<Item = io::Result<(OsString, u64)>>> {
         Ok(fs::read_dir(&self.folder)?.filter_map(|entry| {
             let name = entry.map(|entry| entry.file_name());
             name.map(|name| self.number(&name).map(|number| (name, number))).transpose()
@@ -79,7 +86,7 @@ impl Series {
     /// # Errors
     ///
     /// The folder cannot be read, or somebody records this series.
-    pub(super) fn next_number(&self) -> io::Result<u32> {
+    pub(super) fn next_number(&self) -> io::Result<u64> {
         let newest = self.newest()?;
         // It is in nobody's way where it cannot be removed.
         let _ = leftover::remove_journal(&self.path(newest));
@@ -94,17 +101,21 @@ impl Series {
     }
 
     /// The number of a file of this series, be it complete or not.
-    fn number(&self, name: &OsStr) -> Option<u32> {
+    fn number(&self, name: &OsStr) -> Option<u64> {
         let mut name = name.as_encoded_bytes();
         for suffix in [NEW, JOURNAL, PARTIAL] {
             name = name.strip_suffix(suffix.as_bytes()).unwrap_or(name);
         }
         let name = name.strip_prefix(self.before.as_encoded_bytes())?;
         let digits = str::from_utf8(name.strip_suffix(self.after.as_encoded_bytes())?).ok()?;
-        let is_number =
-            (DIGITS..=MOST_DIGITS).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-        is_number.then(|| digits.parse().ok())?
+        number(digits)
     }
+}
+
+/// The number that these digits are.
+fn number(digits: &str) -> Option<u64> {
+    let may_be = matches!(digits.len(), 6 | 7 | MORE_DIGITS..=MOST_DIGITS);
+    (may_be && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
 /// Whether a recorder left this before there was anything of its recording.
@@ -129,13 +140,34 @@ mod tests {
             ("t-1234567.parquet", 1_234_568),
             ("t-20261128.parquet", 1_234_568),
             ("u-2000000.parquet", 1_234_568),
-            ("t-20000000.txt", 1_234_568),
-            ("t-+2000000.parquet", 1_234_568),
+            ("t-9999999.parquet", 10_000_000),
+            ("t-010000000.parquet", 10_000_001),
         ] {
             fs::write(folder.path().join(name), "").unwrap();
             assert_eq!(series.next_number().unwrap(), next, "{name}");
         }
-        assert_eq!(series.path(12).file_name().unwrap(), "t-000012.parquet");
+    }
+
+    #[test]
+    fn a_name_has_the_number_that_python_finds_in_it_too() {
+        let series = Series::of(Path::new("/nowhere/t.parquet")).unwrap();
+        let names = include_str!("../../tests/segment-names.txt").lines().filter(|line| !line.starts_with('#'));
+        for (name, number) in names.map(|line| line.split_once(' ').unwrap()) {
+            assert_eq!(series.number(name.as_ref()), number.parse().ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_found_in_the_name_that_it_is_given() {
+        let series = Series::of(Path::new("/nowhere/t.parquet")).unwrap();
+        let name = |number| series.path(number).file_name().unwrap().to_owned();
+        let written = [(12, "t-000012.parquet"), (9_999_999, "t-9999999.parquet"), (10_000_000, "t-010000000.parquet")];
+        for (number, written) in written {
+            assert_eq!(name(number), written);
+        }
+        for number in [0, 1, 999_999, 1_000_000, 9_999_999, 10_000_000, 99_999_999, 123_456_789, 1 << 40] {
+            assert_eq!(series.number(&name(number)), Some(number));
+        }
     }
 
     #[test]
