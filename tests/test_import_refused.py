@@ -20,6 +20,7 @@ from captured import (
     after_noon,
     counted,
     log_text,
+    report,
     saved,
     times_of,
 )
@@ -286,6 +287,26 @@ def test_two_times_by_hand_that_are_swapped_are_told(tmp_path: Path) -> None:
     before, after = (saved(tmp_path / name, one.interrupts) for name, one in (("b", FIRST), ("a", SECOND)))
     with pytest.raises(ParseError, match="their two times are swapped"):
         import_text({"1767700800": after, "1767701100": before})
+
+
+def test_a_source_in_a_folder_is_never_replaced(tmp_path: Path) -> None:
+    times = ["1767700800", "1767700860", "1767700890"]
+    first = saved(tmp_path / "caps" / "day1.log", log_text(times[:2], SERIES[:2]))
+    second = saved(tmp_path / "caps" / "day2.log", log_text(times[2:], SERIES[2:]))
+    link = tmp_path / "lnk.parquet"
+    link.symlink_to(second)
+    kept = second.read_text()
+    for path in (second, link):
+        with pytest.raises(ValueError, match=r"day2\.log: the trace would replace this source"):
+            import_text(first.parent, path=path, overwrite=True)
+        assert main(["import", str(first.parent), "-o", str(path), "--force", "--quiet"]) == 2
+        assert second.read_text() == kept
+    sos = report(tmp_path / "sos", FIRST, {"date": "1767700800\n"})
+    for name in ("date", "proc/interrupts"):
+        with pytest.raises(ValueError, match=rf"sos/{name}: the trace would replace this file of the report"):
+            import_text(sos, path=sos / name, overwrite=True)
+    for _ in range(2):
+        assert times_of(import_text(sos, path=sos / "t.parquet", overwrite=True)) == after_noon(0)
 
 
 def test_nothing_is_overwritten_unless_it_is_asked_for(tmp_path: Path) -> None:

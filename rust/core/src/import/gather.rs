@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::report::{self, Report};
-use super::scan::{Place, Section, Text, sections};
+use super::scan::{Place, Section, Text, is_parquet, sections};
 use super::stamp::{Found, Stamp, in_range};
 use super::zone::Zones;
 use super::{Options, Progress, Source, Times, name, number};
@@ -70,7 +70,7 @@ struct Gathering<'a> {
     reports: Vec<(PathBuf, Report)>,
 }
 
-/// Looks through all sources. What is to be written may stand in a folder of them, from the last time.
+/// Looks through all sources. The trace that is to be replaced may stand in a folder of them.
 pub(super) fn gather(
     options: &Options,
     written: Option<&Path>,
@@ -123,7 +123,7 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    /// All that is in a folder, but for hidden names, links to folders, and the file that is to be written.
+    /// All that is in a folder, but for hidden names, links to folders, and a trace that is to be replaced.
     fn folder(&mut self, folder: &Path, progress: &mut Progress<'_>) -> Result<(), IrqtraceError> {
         let fail = |source| IrqtraceError::Io { path: folder.to_path_buf(), source };
         let entries = fs::read_dir(folder).map_err(fail)?;
@@ -135,7 +135,10 @@ impl Gathering<'_> {
             let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
             let is_link = fs::symlink_metadata(&path).map_err(fail)?.is_symlink();
             let is_folder = fs::metadata(&path).map_err(fail)?.is_dir();
-            let is_written = self.written.is_some() && path.canonicalize().ok() == self.written;
+            // The trace of the last time; any other file there is a source like the rest.
+            let is_written = self.written.is_some()
+                && path.canonicalize().ok() == self.written
+                && is_parquet(&path).map_err(fail)?;
             if is_hidden || is_link && is_folder || is_written {
                 continue;
             }
@@ -235,7 +238,19 @@ impl Gathering<'_> {
         })
     }
 
+    /// That no file of a report would be replaced, of which more is read than its texts.
+    fn expect_nothing_written_in(&self, report: &Path) -> Result<(), IrqtraceError> {
+        let fail = |source| IrqtraceError::Io { path: report.to_path_buf(), source };
+        let Some(written) = &self.written else { return Ok(()) };
+        if !written.starts_with(report.canonicalize().map_err(fail)?) || is_parquet(written).map_err(fail)? {
+            return Ok(());
+        }
+        let said = format!("{}: the trace would replace this file of the report", written.display());
+        Err(ConfigError(said).into())
+    }
+
     fn report(&mut self, path: &Path, at: Option<&str>, progress: &mut Progress<'_>) -> Result<(), IrqtraceError> {
+        self.expect_nothing_written_in(path)?;
         let mut report = Report::read(path, progress)?;
         let place = Place { path: path.into(), line: 1, offset: 0 };
         let section = Section { stamp: None, place, texts: std::mem::take(&mut report.texts) };

@@ -1,7 +1,7 @@
 //! What stands in a file: times, and the kernel's texts under them.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,6 +40,9 @@ const PACKED: [(usize, &[u8]); 12] = [
     (0, b"\0"),
     (1, b"\0"),
 ];
+
+/// How Parquet files begin, as traces are.
+const PARQUET: &[u8] = b"PAR1";
 
 const UNKNOWN: &str =
     "neither a time in a form that is known, as `date +%s.%N`, `LC_ALL=C date` and `date -Is` print it, nor";
@@ -126,7 +129,7 @@ pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<S
         )
         .into());
     }
-    if begin.starts_with(b"PAR1") {
+    if begin.starts_with(PARQUET) {
         return Err(unavailable("is a Parquet file, as a trace is, and no text", "open_trace opens traces").into());
     }
     let mut scan = Scan { path: path.into(), sections: Vec::new(), open: false, rows: 0 };
@@ -154,6 +157,16 @@ pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<S
         }));
     }
     Ok(scan.sections)
+}
+
+/// Whether a file is one of Parquet, as a trace is.
+pub(super) fn is_parquet(path: &Path) -> io::Result<bool> {
+    if !fs::metadata(path)?.is_file() {
+        return Ok(false);
+    }
+    let mut begin = Vec::new();
+    File::open(path)?.take(PARQUET.len() as u64).read_to_end(&mut begin)?;
+    Ok(begin == PARQUET)
 }
 
 struct Scan {
