@@ -250,6 +250,52 @@ def test_whether_a_driver_began_anew_is_asked_where_the_kernels_own_counts_are_n
     assert main(["import", str(log), "-o", str(tmp_path / "t.parquet"), "--quiet", "--same-machine"]) == 0
 
 
+@pytest.mark.parametrize("name", ["eth0", "LOC", "NET_RX"])
+def test_growth_that_no_cpu_can_have_is_asked_for(tmp_path: Path, name: str) -> None:
+    # A text is up to a second younger than its time, and in a log no younger than the next.
+    most = 11 * 10**7
+
+    def log(by: int) -> Path:
+        return saved(tmp_path / "a.log", log_text(["1767700800", "1767700810"], (FIRST, FIRST.grown(**{name: [0, by]}))))
+
+    assert list(counted(import_text(log(most - 10**6))).values()) == [most - 10**6]
+    told = {"eth0": "24", "LOC": "LOC", "NET_RX": "NET_RX"}[name]
+    with pytest.raises(
+        ParseError, match=rf"another machine.*{told} of CPU 1 went from \d+ to \d+ in 11\.\d s at most.*--same-machine"
+    ):
+        import_text(log(2 * most))
+    trace = import_text(log(2 * most), same_machine=True)
+    assert list(counted(trace).values()) == [2 * most]
+    assert conserved(trace)
+
+
+def test_a_count_that_began_anew_has_grown_from_0(tmp_path: Path) -> None:
+    texts = tuple(Captured({**FIRST.counts, "eth0": [count, 0]}) for count in (4 * 10**9, 3 * 10**9))
+    log = saved(tmp_path / "a.log", log_text(["1767700800", "1767700810"], texts))
+    with pytest.raises(ParseError, match="24 of CPU 0 went from 4000000000 to 3000000000 in"):
+        import_text(log)
+    log = saved(tmp_path / "a.log", log_text(["1767700800", "1767701200"], texts))
+    assert "reset" in {warning.type for warning in import_text(log).warnings}
+
+
+def test_how_fast_counts_grew_between_reports_is_not_known(tmp_path: Path) -> None:
+    later = FIRST.grown(eth0=[10**8, 0])
+    both = [
+        report(tmp_path / name, one, {"date": f"{NOON_S + at}\n"}) for name, one, at in (("a", FIRST, 0), ("b", later, 1))
+    ]
+    assert counted(import_text(both)) == {"eth0": 10**8}
+
+
+def test_a_count_of_all_cpus_grows_as_fast_as_all_of_them(tmp_path: Path) -> None:
+    def log(errors: int) -> Path:
+        texts = [FIRST.interrupts + f"ERR: {count:>10}\n" for count in (0, errors)]
+        return saved(tmp_path / "a.log", f"1767700800\n{texts[0]}1767700810\n{texts[1]}")
+
+    assert counted(import_text(log(2 * 10**8))) == {"ERR": 2 * 10**8}
+    with pytest.raises(ParseError, match="ERR went from 0 to 230000000 in"):
+        import_text(log(23 * 10**7))
+
+
 def test_the_last_device_of_a_text_without_other_lines_may_go(tmp_path: Path) -> None:
     texts = [numbered(DEVICES[:left], {}) for left in (3, 2)]
     log = saved(tmp_path / "a.log", f"1767700800\n{texts[0]}1767700810\n{texts[1]}")

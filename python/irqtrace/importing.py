@@ -52,7 +52,8 @@ def import_text(
         zone: of times that name none: ``"UTC"``, ``"Europe/Berlin"``, ``"+01:00"``.
         host: the name of the machine, where no report tells it.
         same_machine: whether the texts are of one start of one machine also where its devices, or their counts, look
-            like another's, as after drivers were loaded anew. The kernel's own counts have to go on all the same.
+            like another's, as after drivers were loaded anew, or where counts grew faster than a CPU can count. The
+            kernel's own counts have to go on all the same.
         within: how long after its time a text was read at most (before it, for ``"mtimes"``), from 0 to 2 s. What is
             longer makes the bounds of rates wider.
         path: the trace file to write; memory stays bounded then. It appears under its name when it is complete. None

@@ -12,7 +12,7 @@ use crate::{Kind, Line, Window};
 const WRAP: u64 = 1 << 32;
 
 /// No CPU takes more than one interrupt in so many nanoseconds: a count that seems to have wrapped by more fell.
-const NS_PER_INTERRUPT: u64 = 100;
+pub(crate) const NS_PER_INTERRUPT: u64 = 100;
 
 /// Gives every line of a recording its key.
 #[derive(Debug, Default)]

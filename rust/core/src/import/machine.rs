@@ -5,7 +5,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::parse::{Layout, TextKind};
-use crate::track::wrapped;
+use crate::track::{NS_PER_INTERRUPT, wrapped};
+use crate::warning::duration;
 use crate::{Kind, Line};
 
 /// Of fewer lines in common nothing is concluded from their names.
@@ -33,25 +34,34 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(super) struct Contradiction {
     pub(super) why: String,
-    /// No driver can do that.
-    pub(super) is_certain: bool,
+    /// What else may have done that, if a person says so.
+    pub(super) unless: Option<&'static str>,
 }
 
-/// Of a text that was read in so much time at most after the one before.
-pub(super) fn contradiction(kind: TextKind, before: &Seen, now: &Seen, elapsed_ns: u64) -> Option<Contradiction> {
+/// Of a text that was read in so much time at most after the one before; `is_rough` where that may have been more.
+pub(super) fn contradiction(
+    kind: TextKind,
+    before: &Seen,
+    now: &Seen,
+    (elapsed_ns, is_rough): (u64, bool),
+) -> Option<Contradiction> {
     let fallen = Fallen::between(before, now, elapsed_ns);
     let is_bare = fallen.own.1 == 0;
     let certain = other_cpus(kind, before, now)
         .or_else(|| other_letters(before, now))
         .or(fallen.timer)
         .or_else(|| most(fallen.own))
-        .map(|why| Contradiction { why, is_certain: true });
+        .map(|why| Contradiction { why, unless: None });
     let doubt = || {
         let other = other_devices(before, now).filter(|_| !goes_on(before, now, elapsed_ns));
         let why = other.or_else(|| most(fallen.devices).filter(|_| is_bare))?;
-        Some(Contradiction { why, is_certain: false })
+        Some(Contradiction { why, unless: Some("only drivers began anew") })
     };
-    certain.or_else(doubt)
+    let too_fast = || {
+        let why = fallen.too_fast.filter(|_| !is_rough)?;
+        Some(Contradiction { why, unless: Some("what counts there does so in large steps") })
+    };
+    certain.or_else(doubt).or_else(too_fast)
 }
 
 /// Whether a count of the second text is below that of the first.
@@ -135,27 +145,42 @@ struct Fallen {
     devices: (usize, usize),
     /// The timer of a CPU, where it fell: that alone is enough.
     timer: Option<String>,
+    /// A count that has grown by more than a CPU can count, or all that share it.
+    too_fast: Option<String>,
 }
 
 impl Fallen {
     fn between(before: &Seen, now: &Seen, elapsed_ns: u64) -> Self {
         let mut fallen = Self::default();
+        let within = (elapsed_ns, now.layout.cpus.len().max(1) as u64);
         if before.layout == now.layout {
             let counts = before.counts.iter().zip(cells(now));
-            counts.for_each(|(&old, (cell, new))| fallen.compare(cell, (old, new), elapsed_ns));
+            counts.for_each(|(&old, (cell, new))| fallen.compare(cell, (old, new), within));
         } else {
             let old: HashMap<_, u64> = cells(before).filter(|(cell, _)| cell.3.is_some()).collect();
             let both = cells(now).filter_map(|(cell, new)| Some((cell, (*old.get(&cell)?, new))));
-            both.for_each(|(cell, counts)| fallen.compare(cell, counts, elapsed_ns));
+            both.for_each(|(cell, counts)| fallen.compare(cell, counts, within));
         }
         fallen
     }
 
-    fn compare(&mut self, (kind, irq, _, cpu): Cell<'_>, (old, new): (u64, u64), elapsed_ns: u64) {
+    /// Counts of a cell; one without a CPU is of all `cpus`.
+    fn compare(&mut self, (kind, irq, _, cpu): Cell<'_>, (old, new): (u64, u64), (elapsed_ns, cpus): (u64, u64)) {
         if NOT_STEADY.contains(&irq) {
             return;
         }
         let fell = new < old && wrapped(old, new, elapsed_ns).is_none();
+        // A count that fell began anew at 0, where it was not of another machine.
+        let grown = new.checked_sub(old).unwrap_or(if fell { new } else { 0 });
+        let counts_at_once = if cpu.is_some() { 1 } else { cpus };
+        if grown / counts_at_once > elapsed_ns / NS_PER_INTERRUPT && self.too_fast.is_none() {
+            let of_cpu = cpu.map(|cpu| format!(" of CPU {cpu}")).unwrap_or_default();
+            let elapsed = duration(i64::try_from(elapsed_ns).unwrap_or(i64::MAX));
+            self.too_fast = Some(format!(
+                "{irq}{of_cpu} went from {old} to {new} in {elapsed} at most, and where both times are right no CPU \
+                 takes more than one in {NS_PER_INTERRUPT} ns"
+            ));
+        }
         let counted = if kind == Kind::Irq { &mut self.devices } else { &mut self.own };
         counted.0 += usize::from(fell);
         counted.1 += usize::from(old > 0);

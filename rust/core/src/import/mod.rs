@@ -74,7 +74,7 @@ pub struct Options {
     pub zone: Option<String>,
     /// The name of the machine.
     pub host: Option<String>,
-    /// All texts are of one start of one machine, also where devices and their counts do not tell.
+    /// All texts are of one start of one machine, also where devices and their counts do not tell, or speak against it.
     pub same_machine: bool,
     /// How long after its time a text was read at most; before it, where that is of its file's last change.
     pub within_ns: i64,

@@ -179,12 +179,14 @@ impl<'a> Followed<'a> {
                      counts are less here: leave one of them out, or give finer times"
                 )));
             }
-            let contradiction = contradiction(self.kind, before, &now, elapsed_ns);
-            if let Some(Contradiction { why, is_certain }) =
-                contradiction.filter(|found| found.is_certain || !same_machine)
+            // A report took its time, which is not known.
+            let is_rough = [moment, *then].iter().any(|moment| moment.basis == Basis::Report);
+            let contradiction = contradiction(self.kind, before, &now, (elapsed_ns, is_rough));
+            if let Some(Contradiction { why, unless }) =
+                contradiction.filter(|found| found.unless.is_none() || !same_machine)
             {
-                let driver = ", or give same_machine (--same-machine) if only drivers began anew";
-                let help = if is_certain { "" } else { driver };
+                let help = unless.map(|unless| format!(", or give same_machine (--same-machine) if {unless}"));
+                let help = help.unwrap_or_default();
                 let is_by_hand = moment.basis == Basis::ByHand && then.basis == Basis::ByHand;
                 let swapped = if is_by_hand { ", or their two times are swapped" } else { "" };
                 return Err(text.place.wrong(format!(
