@@ -91,6 +91,27 @@ def test_what_is_no_capture_is_an_error_that_names_it(tmp_path: Path) -> None:
             import_text(copies)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("text", ["MemTotal:       16318480 kB\n", "Remark: 3 machines were seen\n", "rchar: 3239\n"])
+def test_a_text_of_another_file_is_none_of_interrupts(tmp_path: Path, text: str) -> None:
+    with pytest.raises(
+        ParseError, match=r"no text of /proc/interrupts: a header of CPUs is missing, and there are no numb"
+    ):
+        import_text(saved(tmp_path / "a-1767700800", text))
+    with pytest.raises(ParseError, match=r"a\.log: line 2, byte 11: no text of /proc/interrupts"):
+        import_text(saved(tmp_path / "a.log", f"1767700800\n{text}"))
+
+
+@pytest.mark.parametrize(
+    "label", ["HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"]
+)
+def test_softirqs_behind_interrupts_want_their_header(tmp_path: Path, label: str) -> None:
+    row = f"{label:>12}:         33         44\n"
+    with pytest.raises(
+        ParseError, match=r"a-1767700800: line 5, byte \d+: a row of /proc/softirqs within .*header of CPUs is"
+    ):
+        import_text(saved(tmp_path / "a-1767700800", FIRST.interrupts + row))
+
+
 def begun_with(line: str) -> Callable[[str], str]:
     """Puts a line in the place of the first time."""
     return lambda log: line + "\n" + log.partition("\n")[2]
@@ -256,7 +277,9 @@ def test_growth_that_no_cpu_can_have_is_asked_for(tmp_path: Path, name: str) -> 
     most = 11 * 10**7
 
     def log(by: int) -> Path:
-        return saved(tmp_path / "a.log", log_text(["1767700800", "1767700810"], (FIRST, FIRST.grown(**{name: [0, by]}))))
+        return saved(
+            tmp_path / "a.log", log_text(["1767700800", "1767700810"], (FIRST, FIRST.grown(**{name: [0, by]})))
+        )
 
     assert list(counted(import_text(log(most - 10**6))).values()) == [most - 10**6]
     told = {"eth0": "24", "LOC": "LOC", "NET_RX": "NET_RX"}[name]
@@ -281,7 +304,8 @@ def test_a_count_that_began_anew_has_grown_from_0(tmp_path: Path) -> None:
 def test_how_fast_counts_grew_between_reports_is_not_known(tmp_path: Path) -> None:
     later = FIRST.grown(eth0=[10**8, 0])
     both = [
-        report(tmp_path / name, one, {"date": f"{NOON_S + at}\n"}) for name, one, at in (("a", FIRST, 0), ("b", later, 1))
+        report(tmp_path / name, one, {"date": f"{NOON_S + at}\n"})
+        for name, one, at in (("a", FIRST, 0), ("b", later, 1))
     ]
     assert counted(import_text(both)) == {"eth0": 10**8}
 

@@ -34,8 +34,9 @@ def snapshot(
         kind, irq (the label), name, cpu (null where the kernel counts for no CPU), count.
 
     Raises:
-        SourceUnavailable: if there is nothing to read; the message says what would help.
-        ParseError: for a text that does not fit the kernel's format, with path, line and byte.
+        SourceUnavailable: if there is nothing to read, or a given file is packed; the message says what would help.
+        ParseError: for a text that does not fit the kernel's format or is cut off, with path, line and byte; and for
+            two given texts of which the one has CPUs that the other lacks.
 
     >>> irqtrace.snapshot().group_by("kind").agg(pl.col("count").sum())  # doctest: +SKIP
     """

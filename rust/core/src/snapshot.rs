@@ -7,14 +7,15 @@ use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::{ArrayRef, DictionaryArray, Int8Array, Int32Array, RecordBatch, UInt16Array, UInt64Array};
 use arrow_schema::ArrowError;
 
-use crate::IrqtraceError;
+use crate::import::{CUT_OFF, expect_text, has_header, missing, missing_cpu};
 use crate::parse::{Layout, Parsed, TextKind, parse};
 use crate::trace::{Interner, schema};
+use crate::{IrqtraceError, ParseError};
 
 /// Every count of one or two texts.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    texts: Vec<(Layout, Vec<u64>)>,
+    texts: Vec<(TextKind, Layout, Vec<u64>)>,
     notes: Vec<String>,
 }
 
@@ -23,11 +24,24 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// Where the file cannot be read or does not fit the format.
+    /// Where the file cannot be read, is cut off or does not fit the format, or has other CPUs than that of the other kind.
     pub fn add_file(&mut self, path: &Path, kind: TextKind) -> Result<(), IrqtraceError> {
         let text = std::fs::read(path).map_err(|source| IrqtraceError::Io { path: path.to_owned(), source })?;
-        let Parsed { layout, counts, extra_numbers } = parse(&text, kind, &path.display().to_string())?;
-        self.add(&layout, &counts, &extra_numbers);
+        expect_text(path, &text)?;
+        let path = path.display().to_string();
+        let wrong = |message: String| ParseError { path: path.clone(), line: 1, offset: 0, message };
+        if text.last().is_some_and(|&last| last != b'\n') {
+            return Err(wrong(CUT_OFF.to_owned()).into());
+        }
+        let Parsed { layout, counts, extra_numbers } = parse(&text, kind, &path)?;
+        if let Some(missing) = missing(kind, has_header(&text), &layout) {
+            return Err(wrong(missing.to_owned()).into());
+        }
+        for (_, other, _) in self.texts.iter().filter(|(other, ..)| *other != kind) {
+            let (interrupts, softirqs) = if kind == TextKind::Softirqs { (other, &layout) } else { (&layout, other) };
+            missing_cpu(interrupts, softirqs).map_or(Ok(()), |why| Err(wrong(why)))?;
+        }
+        self.add(kind, &layout, &counts, &extra_numbers);
         Ok(())
     }
 
@@ -43,7 +57,7 @@ impl Snapshot {
         let mut engine = crate::engine::TextEngine::new(source, kind, selection, crate::EngineName::Proc);
         engine.learn(&crate::SystemClock)?;
         let parser = engine.parser();
-        self.add(parser.layout(), parser.counts(), parser.extra_numbers());
+        self.add(kind, parser.layout(), parser.counts(), parser.extra_numbers());
         Ok(())
     }
 
@@ -57,13 +71,13 @@ impl Snapshot {
         Err(crate::source::not_live(&path.display().to_string()).into())
     }
 
-    fn add(&mut self, layout: &Layout, counts: &[u64], extra_numbers: &[u32]) {
+    fn add(&mut self, kind: TextKind, layout: &Layout, counts: &[u64], extra_numbers: &[u32]) {
         for &line in extra_numbers {
             let irq = &layout.lines[line as usize].irq;
             self.notes
                 .push(format!("{irq} has more numbers than the header has CPUs: its counts are kept, with cpu null"));
         }
-        self.texts.push((layout.clone(), counts.to_vec()));
+        self.texts.push((kind, layout.clone(), counts.to_vec()));
     }
 
     /// Sentences on what a reader must know.
@@ -81,7 +95,7 @@ impl Snapshot {
         let (mut irqs, mut names) = (Interner::default(), Interner::default());
         let (mut kind, mut irq, mut name) = (Vec::<i8>::new(), Vec::<i32>::new(), Vec::<i32>::new());
         let (mut cpu, mut count) = (Vec::<Option<u16>>::new(), Vec::<u64>::new());
-        for (layout, counts) in &self.texts {
+        for (_, layout, counts) in &self.texts {
             let keys: Vec<_> =
                 layout.lines.iter().map(|l| (l.kind as i8, irqs.key(&l.irq), names.key(&l.name))).collect();
             for (cell, &cell_count) in layout.cells.iter().zip(counts) {

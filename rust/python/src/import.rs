@@ -39,6 +39,7 @@ pub fn import_text(
         host,
         same_machine,
         within_ns,
+        now_ns: None,
     };
     let mut ended_by = None;
     let mut told: Option<Instant> = None;

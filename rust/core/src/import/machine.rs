@@ -71,10 +71,10 @@ pub(super) fn any_fell(before: &Seen, now: &Seen, elapsed_ns: u64) -> bool {
 }
 
 /// What says that texts of the two files are of two machines: the CPUs of the one are not all among those of the other.
-pub(super) fn missing_cpu(interrupts: &Seen, softirqs: &Seen) -> Option<String> {
-    let missing = interrupts.layout.cpus.iter().find(|cpu| !softirqs.layout.cpus.contains(cpu))?;
+pub(crate) fn missing_cpu(interrupts: &Layout, softirqs: &Layout) -> Option<String> {
+    let missing = interrupts.cpus.iter().find(|cpu| !softirqs.cpus.contains(cpu))?;
     Some(format!(
-        "CPU {missing} is in the text of /proc/interrupts, and not in that of /proc/softirqs, which names all CPUs"
+        "texts of two machines: CPU {missing} is in the text of /proc/interrupts, and not in that of /proc/softirqs, which names all CPUs"
     ))
 }
 

@@ -21,6 +21,9 @@ mod zone;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+pub(crate) use machine::missing_cpu;
+pub(crate) use scan::{CUT_OFF, expect_text, has_header, missing};
+
 use crate::warning::duration;
 use crate::{ConfigError, IrqtraceError, Trace, TraceWriter};
 
@@ -78,6 +81,8 @@ pub struct Options {
     pub same_machine: bool,
     /// How long after its time a text was read at most; before it, where that is of its file's last change.
     pub within_ns: i64,
+    /// The present time, where the clock is not to be asked.
+    pub now_ns: Option<i64>,
 }
 
 /// Makes a trace of captured texts; with a path and whether it may be replaced, in a file.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Progress;
 use super::stamp::Stamp;
-use crate::parse::TextKind;
+use crate::parse::{Layout, TextKind};
 use crate::{IrqtraceError, ParseError, SourceUnavailable};
 
 /// The labels that lines of `/proc/softirqs` have, and none of `/proc/interrupts`.
@@ -43,6 +43,10 @@ const PACKED: [(usize, &[u8]); 12] = [
 
 /// How Parquet files begin, as traces are.
 const PARQUET: &[u8] = b"PAR1";
+
+/// What is wrong with a text whose last line has no end.
+pub(crate) const CUT_OFF: &str =
+    "the text ends within a line, as where a copy was cut off: the kernel's ends with a whole one";
 
 const UNKNOWN: &str =
     "neither a time in a form that is known, as `date +%s.%N`, `LC_ALL=C date` and `date -Is` print it, nor";
@@ -110,28 +114,12 @@ pub(super) struct Section {
 /// punctuation alone or one that names the file, and at the end. Whatever else stands in it is for the parser to judge.
 pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<Section>, IrqtraceError> {
     let fail = |source| IrqtraceError::Io { path: path.to_path_buf(), source };
-    let unavailable = |reason: &str, help: &str| SourceUnavailable {
-        path: path.display().to_string(),
-        reason: reason.to_owned(),
-        help: help.to_owned(),
-        errno: 0,
-    };
     // Looked at by its name: to open a pipe waits for somebody who writes to it.
     if !fs::metadata(path).map_err(fail)?.is_file() {
-        return Err(unavailable("is no regular file", "texts are read twice: save it as a file").into());
+        return Err(unavailable(path, "is no regular file", "texts are read twice: save it as a file").into());
     }
     let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(fail)?);
-    let begin = reader.fill_buf().map_err(fail)?;
-    if PACKED.iter().any(|&(at, magic)| begin.get(at..).is_some_and(|rest| rest.starts_with(magic))) {
-        return Err(unavailable(
-            "is packed or binary, and no text",
-            "unpack archives first (tar -xf, gunzip, unxz, unzip …), and make UTF-8 of UTF-16 (iconv -f UTF-16)",
-        )
-        .into());
-    }
-    if begin.starts_with(PARQUET) {
-        return Err(unavailable("is a Parquet file, as a trace is, and no text", "open_trace opens traces").into());
-    }
+    expect_text(path, reader.fill_buf().map_err(fail)?)?;
     let mut scan = Scan { path: path.into(), sections: Vec::new(), open: false, rows: 0 };
     let (mut line, mut number, mut offset) = (Vec::new(), 1, 0);
     let mut is_ended = true;
@@ -153,10 +141,30 @@ pub(super) fn sections(path: &Path, progress: &mut Progress<'_>) -> Result<Vec<S
     if let Some(Section { stamp, place, .. }) = scan.sections.last().filter(|_| !is_ended) {
         return Err(place.wrong(match stamp {
             Some(_) => "the log ends within a line of the text of this time: leave both out",
-            None => "the text ends within a line, as where a copy was cut off: the kernel's ends with a whole one",
+            None => CUT_OFF,
         }));
     }
     Ok(scan.sections)
+}
+
+/// That a file which begins so may be a text.
+pub(crate) fn expect_text(path: &Path, begin: &[u8]) -> Result<(), SourceUnavailable> {
+    if PACKED.iter().any(|&(at, magic)| begin.get(at..).is_some_and(|rest| rest.starts_with(magic))) {
+        return Err(unavailable(
+            path,
+            "is packed or binary, and no text",
+            "unpack archives first (tar -xf, gunzip, unxz, unzip …), and make UTF-8 of UTF-16 (iconv -f UTF-16)",
+        ));
+    }
+    if begin.starts_with(PARQUET) {
+        return Err(unavailable(path, "is a Parquet file, as a trace is, and no text", "open_trace opens traces"));
+    }
+    Ok(())
+}
+
+fn unavailable(path: &Path, reason: &str, help: &str) -> SourceUnavailable {
+    let (path, reason, help) = (path.display().to_string(), reason.to_owned(), help.to_owned());
+    SourceUnavailable { path, reason, help, errno: 0 }
 }
 
 /// Whether a file is one of Parquet, as a trace is.
@@ -180,7 +188,8 @@ struct Scan {
 
 impl Scan {
     fn line(&mut self, bytes: &[u8], number: usize, offset: u64) -> Result<(), IrqtraceError> {
-        let place = || Place { path: Arc::clone(&self.path), line: number, offset };
+        let path = Arc::clone(&self.path);
+        let place = || Place { path: Arc::clone(&path), line: number, offset };
         let line = if bytes.len() > LONGEST_TIME { "…" } else { std::str::from_utf8(bytes).unwrap_or("…") };
         let begins = is_header(bytes);
         if bytes.trim_ascii().is_empty() {
@@ -206,6 +215,12 @@ impl Scan {
         if self.open {
             text.bytes = offset + bytes.len() as u64 - text.place.offset;
             if !begins && !bytes.trim_ascii().is_empty() {
+                if self.rows > 0 && text.kind == TextKind::Interrupts && is_softirq(bytes) {
+                    return Err(place().wrong(
+                        "a row of /proc/softirqs within a text of /proc/interrupts: its header of CPUs is missing, as where \
+                         `grep` took it alone",
+                    ));
+                }
                 if self.rows == 0 && is_softirq(bytes) {
                     text.kind = TextKind::Softirqs;
                 }
@@ -260,6 +275,28 @@ impl Scan {
         );
         Err(last.place.wrong(message))
     }
+}
+
+/// What the text of one of the two files would have, and rows of any other file lack. Few kernels print no header of CPUs,
+/// and then rows of devices all the same, each with its number (of m68k, behind a word).
+pub(crate) fn missing(kind: TextKind, has_header: bool, layout: &Layout) -> Option<&'static str> {
+    let is_device = |irq: &str| irq.contains(' ') || irq.bytes().all(|byte| byte.is_ascii_digit());
+    let (is_of_file, missing): (&dyn Fn(&str) -> bool, _) = match kind {
+        TextKind::Interrupts => (
+            &is_device,
+            "no text of /proc/interrupts: a header of CPUs is missing, and there are no numbered rows either",
+        ),
+        TextKind::Softirqs => (
+            &|irq| SOFTIRQS.contains(&irq.as_bytes()),
+            "no text of /proc/softirqs: a header of CPUs is missing, and there are no rows of softirqs either",
+        ),
+    };
+    (!has_header && !layout.lines.iter().any(|line| is_of_file(&line.irq))).then_some(missing)
+}
+
+/// Whether a text has a header of CPUs.
+pub(crate) fn has_header(text: &[u8]) -> bool {
+    text.split(|&byte| byte == b'\n').any(is_header)
 }
 
 /// Whether a line is a header of CPUs.

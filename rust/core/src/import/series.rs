@@ -6,7 +6,7 @@ use super::Progress;
 use super::gather::Basis;
 use super::machine::{Contradiction, Seen, any_fell, contradiction, ends_early, missing_cpu};
 use super::order::Moment;
-use super::scan::Text;
+use super::scan::{Text, missing};
 use crate::block::{Block, Event, Indirect, Read, read_ns};
 use crate::engine::{Engine, EngineError, Reading, TextEngine};
 use crate::ledger::{Facts, Remark};
@@ -73,10 +73,13 @@ pub(super) fn write(
             done += text.bytes;
         }
         if let [interrupts, softirqs] = &files[..]
-            && let Some(why) =
-                interrupts.seen.as_ref().zip(softirqs.seen.as_ref()).and_then(|(a, b)| missing_cpu(&a.0, &b.0))
+            && let Some(why) = interrupts
+                .seen
+                .as_ref()
+                .zip(softirqs.seen.as_ref())
+                .and_then(|(a, b)| missing_cpu(&a.0.layout, &b.0.layout))
         {
-            return Err(moment.place.wrong(format!("texts of two machines: {why}")));
+            return Err(moment.place.wrong(why));
         }
         store.add(&block)?;
         block.clear();
@@ -142,7 +145,10 @@ impl<'a> Followed<'a> {
         self.engine.source().0 = Some((window, text.read()?));
         let due = (1 << self.readings.len()) - 1;
         match self.engine.read(due, &ManualClock::new(window.begin, 0), &mut self.readings) {
-            Ok(()) => Ok(()),
+            Ok(()) => match missing(self.kind, text.has_header, self.engine.parser().layout()) {
+                Some(missing) => Err(text.place.wrong(missing)),
+                None => Ok(()),
+            },
             Err(EngineError::Unreadable(error)) => Err(placed(text, error)),
             Err(error) => Err(error.into()),
         }
