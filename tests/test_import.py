@@ -110,6 +110,67 @@ def test_copies_with_times_in_their_names_are_a_trace(tmp_path: Path, form: str,
             import_text(tmp_path / "copies")
 
 
+def test_four_digits_behind_times_are_counters_where_those_of_one_are_no_offset(tmp_path: Path) -> None:
+    def copies(*ends: str) -> Path:
+        folder = tmp_path / "copies"
+        shutil.rmtree(folder, ignore_errors=True)
+        for at, (end, one) in enumerate(zip(ends, SERIES, strict=False)):
+            saved(folder / f"i_20260106T12000{at}{end}", one.interrupts)
+        return folder
+
+    assert times_of(import_text(copies("-0000", "-0000", "-0000"))) == after_noon(0, 1, 2)
+    counted = copies("-0000", "-0001", "-0002")
+    with pytest.raises(ValueError, match=r"T120000-0000: .*--zone.*counter, since those of .*-0001 are no offset"):
+        import_text(counted)
+    an_hour_before = [at - timedelta(hours=1) for at in after_noon(0, 1, 2)]
+    assert times_of(import_text(counted, zone="+01:00")) == an_hour_before
+    assert times_of(import_text(copies("-0459", "-0500", "-0501"), zone="UTC")) == after_noon(0, 1, 2)
+
+
+def test_a_number_in_a_name_that_is_yet_to_come_is_no_time_of_it(tmp_path: Path) -> None:
+    case = saved(tmp_path / "case-4500012345-before.txt", FIRST.interrupts)
+    folder = saved(tmp_path / "case-4500012345" / "before.txt", FIRST.interrupts)
+    for path in (case, folder):
+        with pytest.raises(ValueError, match=r"before.txt: 4500012345 in its name .*2112-08-0.*--at.*--times mtimes"):
+            import_text(path)
+    assert times_of(import_text({"2026-01-06T12:00:00Z": case})) == [NOON]
+    assert len(times_of(import_text(case, times="mtimes"))) == 1
+    assert times_of(import_text(case, since_1970=True)) == [datetime.fromtimestamp(4500012345, UTC)]
+    soon = int(time.time()) + 80_000
+    assert len(times_of(import_text(saved(tmp_path / f"i-{soon}", FIRST.interrupts)))) == 1
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d_%H:%M:%S", "%Y%m%d-%H%M%S", "%Y%m%d_%H%M%S", "%Y-%m-%d-%H:%M:%S"])
+def test_a_log_may_have_times_as_names_have_them(tmp_path: Path, form: str) -> None:
+    log = saved(tmp_path / "a.log", log_text([at.strftime(form) for at in after_noon(*UNEVEN)]))
+    assert times_of(import_text(log, zone="UTC")) == after_noon(*UNEVEN)
+
+
+def test_a_file_with_two_names_is_read_once(tmp_path: Path) -> None:
+    first = saved(tmp_path / "copies" / "i-1767700800", FIRST.interrupts)
+    last = saved(tmp_path / "copies" / "sub" / "i-1767700810", SECOND.interrupts)
+    (tmp_path / "copies" / "a-latest").symlink_to(last)
+    (tmp_path / "copies" / "latest").symlink_to(last)
+    assert times_of(import_text(tmp_path / "copies")) == after_noon(0, 10)
+    with pytest.raises(ParseError, match=r"i-1767700800: line 1, .*given twice"):
+        import_text([tmp_path / "copies", first])
+    elsewhere = saved(tmp_path / "i-1767700820", THIRD.interrupts)
+    (tmp_path / "copies" / "i-1767700820").symlink_to(elsewhere)
+    assert times_of(import_text(tmp_path / "copies")) == after_noon(0, 10, 20)
+    (tmp_path / "copies" / "j-1767700820").symlink_to(elsewhere)
+    with pytest.raises(ParseError, match=r"j-1767700820: .*given twice, also as .*copies/i-1767700820"):
+        import_text(tmp_path / "copies")
+
+
+def test_a_source_that_is_given_twice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path / "one.log", log_text(["1767700800"], (FIRST,)))
+    report(tmp_path / "sos", FIRST, SOS)
+    for one in ("one.log", "sos"):
+        with pytest.raises(ParseError, match=rf"{one}: line 1, byte 0: this was given twice, also as \./{one}"):
+            import_text([f"./{one}", one])
+
+
 @pytest.mark.parametrize("name", ["06-01-2026-12-00-00.txt", "06_01_2026_12_10_15/i", "i.06.01.2026.12.10.15"])
 def test_a_name_with_the_day_first_is_told_so(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"06.01.2026 begins with its day or its month, and which is not known"):
@@ -256,6 +317,41 @@ def test_a_report_without_a_date_asks_for_its_time(tmp_path: Path) -> None:
         import_text(sos)
 
 
+def test_a_tree_without_a_date_has_the_time_of_its_folders_name_or_of_its_texts(tmp_path: Path) -> None:
+    for at, one in zip(UNEVEN, SERIES, strict=True):
+        tree = report(tmp_path / "all" / f"snap-{NOON_S + at}", one, {})
+        for name in ("interrupts", "softirqs"):
+            os.utime(tree / "proc" / name, (NOON_S + at + 3_600, NOON_S + at + 3_600))
+    for times in (None, "names"):
+        trace = import_text(tmp_path / "all", times=times)
+        assert times_of(trace) == after_noon(*UNEVEN)
+        assert counted(trace) == GROWN
+        assert [warning.type for warning in trace.warnings] == ["rough_times"]
+    trace = import_text(tmp_path / "all", times="mtimes", within="1s")
+    assert times_of(trace) == after_noon(*(at + 3_599 for at in UNEVEN))
+    assert counted(trace) == GROWN
+    dated = report(tmp_path / f"snap-{NOON_S}", FIRST, {"date": "1767700801\n"})
+    assert times_of(import_text(dated)) == after_noon(1)
+    (tmp_path / "reports-1767700800").mkdir()
+    sos = report(tmp_path / "reports-1767700800" / "sos", FIRST, {})
+    with pytest.raises(
+        ValueError, match=r"sos: the report has no time in any of .*nor in the name of its folder.*mtimes"
+    ):
+        import_text(sos)
+
+
+def test_a_date_of_a_report_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> None:
+    files = {"sos_commands/date/date_--utc": "mar. 6 janv. 2026 12:00:00 UTC\n", "date": "1767700800\n"}
+    assert times_of(import_text(report(tmp_path / "sos", FIRST, files))) == [NOON]
+
+
+def test_a_reports_text_with_a_time_is_told_to_be_a_log(tmp_path: Path) -> None:
+    sos = report(tmp_path / "sos", FIRST, SOS)
+    saved(sos / "proc" / "interrupts", f"1767700800\n{FIRST.interrupts}")
+    with pytest.raises(ParseError, match=r"proc/interrupts: line 1, byte 0: a line with a time, .*as a log"):
+        import_text(sos)
+
+
 @pytest.mark.parametrize("behind", [".500000000", "500000000"])
 def test_a_number_with_a_fraction_or_of_more_digits_than_a_date_is_asked_nothing(tmp_path: Path, behind: str) -> None:
     numbers = [f"{seconds}{behind}" for seconds in (1_701_061_200, 1_701_061_210)]
@@ -295,7 +391,7 @@ def test_numbers_that_may_as_well_be_dates_are_taken_for_seconds_only_when_asked
 
 
 def test_one_number_of_a_capture_that_is_no_date_tells_that_all_are_seconds(tmp_path: Path) -> None:
-    numbers = [str(1801061239 + after) for after in UNEVEN]
+    numbers = [str(1701061239 + after) for after in UNEVEN]
     expected = [datetime.fromtimestamp(int(number), UTC) for number in numbers]
     assert times_of(import_text(saved(tmp_path / "a.log", log_text(numbers)))) == expected
     copies = [
@@ -304,8 +400,8 @@ def test_one_number_of_a_capture_that_is_no_date_tells_that_all_are_seconds(tmp_
     assert times_of(import_text(copies)) == expected
     assert times_of(import_text(dict(zip(numbers, copies, strict=True)))) == expected
     # Other folders are other captures.
-    alone = saved(tmp_path / "alone" / "i-1801061240", FIRST.interrupts)
-    with pytest.raises(ValueError, match=r"alone/i-1801061240: 1801061240 may be .*since-1970"):
+    alone = saved(tmp_path / "alone" / "i-1701061240", FIRST.interrupts)
+    with pytest.raises(ValueError, match=r"alone/i-1701061240: 1701061240 may be .*since-1970"):
         import_text([*copies, alone])
 
 

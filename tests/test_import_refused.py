@@ -131,6 +131,8 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
         f"{line} before a text": (begun_with(line), "line 1, .*neither a time in a form")
         for line in (
             "mar. 6 janv. 2026 12:00:00 CET",
+            "mar 6 gen 2026, 12:00:00",
+            "2026-01-06 12:00:00 start",
             "06/01/2026 12:00:00",
             "date: 1767700800",
             "root@db7:~# cat /proc/interrupts",
@@ -204,8 +206,6 @@ def test_drivers_and_cpus_that_come_and_go_are_no_other_machine(tmp_path: Path) 
     anew = SECOND.interrupts.replace("        111          0", "          1          0")
     texts = [FIRST.interrupts, one_cpu, SECOND.interrupts, anew]
     paths = [saved(tmp_path / f"text-{NOON_S + 60 * at}", text) for at, text in enumerate(texts)]
-    with pytest.raises(ParseError, match="given twice"):
-        import_text([*paths, paths[0]])
     trace = import_text(paths)
     assert {warning.type for warning in trace.warnings} == {"layout_changed", "reset"}
     assert conserved(trace)

@@ -45,10 +45,11 @@ def import_text(
     Args:
         source: files, logs with several texts, folders of these, or reports that were collected from a machine
             (sosreport, unpacked), in any order; or a mapping of times to files or reports.
-        times: where the times of texts come from that have none before them. None and ``"names"`` take the names;
-            ``"mtimes"`` when each file was last changed, which copying may have changed.
+        times: where the times of texts come from that have none before them, and of reports without a date. None and
+            ``"names"`` take the names; ``"mtimes"`` when each file was last changed, which copying may have changed.
         since_1970: whether numbers that may as well be dates are seconds since 1970, which is asked for where all
-            numbers of a log, of a folder's names, or that were given by hand may be either.
+            numbers of a log, of a folder's names, or that were given by hand may be either; and where one in a name
+            would be yet to come.
         zone: of times that name none: ``"UTC"``, ``"Europe/Berlin"``, ``"+01:00"``.
         host: the name of the machine, where no report tells it.
         same_machine: whether the texts are of one start of one machine also where its devices, or their counts, look

@@ -38,17 +38,20 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--times",
         choices=("names", "mtimes"),
-        help="of files without times in them: from names (the default), or when each was last changed",
+        help="of files and reports without times in them: from names (the default), or when each was last changed",
     )
     parser.add_argument(
-        "--since-1970", action="store_true", help="numbers that may as well be dates are seconds since 1970"
+        "--since-1970",
+        action="store_true",
+        help="numbers that may as well be dates, or would be yet to come, are seconds since 1970",
     )
     parser.add_argument("--zone", metavar="ZONE", help="of times that name none: UTC, Europe/Berlin, +01:00")
     parser.add_argument("--host", metavar="NAME", help="the machine's name, where no report tells it")
     parser.add_argument(
         "--same-machine",
         action="store_true",
-        help="all are of one start of one machine, also where drivers have begun anew and nothing else tells",
+        help="all are of one start of one machine, also where drivers have begun anew and nothing else tells, or "
+        "counts grew too fast",
     )
     parser.add_argument(
         "--within",

@@ -250,3 +250,20 @@ fn an_import_ends_when_it_is_told_to() {
     assert!(matches!(result, Err(IrqtraceError::Config(_))));
     assert!(!target.exists());
 }
+
+#[test]
+fn a_number_in_a_name_is_its_time_unless_that_is_more_than_a_day_to_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("i-1767268800");
+    fs::write(&path, "           CPU0\n  1:          1  IO-APIC   1-edge      dev1\n").unwrap();
+    let at = |now_ns, since_1970| {
+        let sources = vec![Source { path: path.clone(), at: None }];
+        let options = Options { sources, since_1970, now_ns: Some(now_ns), ..Options::default() };
+        import(&options, None, &mut |_, _| Ok(()))
+    };
+    let day_before = BEGIN_NS - 86_400_000_000_000;
+    assert!(at(day_before, false).is_ok());
+    let error = at(day_before - 1, false).unwrap_err().to_string();
+    assert!(error.contains("1767268800 in its name") && error.contains("2026-01-01T12:00:00Z"), "{error}");
+    assert!(at(day_before - 1, true).is_ok());
+}

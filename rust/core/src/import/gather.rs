@@ -1,26 +1,17 @@
 //! From what somebody has to texts with their times: files, folders of them, logs, reports.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use super::report::{self, Report};
 use super::scan::{Place, Section, Text, is_parquet, sections};
-use super::stamp::{Found, Stamp, in_range};
+use super::stamp::Stamp;
+use super::untimed::{Untimed, parts_of};
 use super::zone::Zones;
-use super::{Options, Progress, Source, Times, name, number};
+use super::{Options, Progress, Source, number};
 use crate::{ConfigError, HostFacts, IrqtraceError, SourceUnavailable};
-
-/// Times of last change in whole seconds may be those of a file system or an archive that keeps every other second.
-const COARSE_NS: i64 = 2_000_000_000;
-
-/// The kernel takes times of last change from a clock that it moves on at its ticks, 100 a second or more.
-const TICK_NS: i64 = 10_000_000;
-
-const NS_PER_S: i64 = 1_000_000_000;
 
 /// What a time says of the texts that have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,20 +45,18 @@ pub(super) struct Gathered {
     pub(super) host: HostFacts,
 }
 
-/// A text whose time stands in no file.
-struct Untimed {
-    section: Section,
-    at: Option<String>,
-}
-
-struct Gathering<'a> {
-    options: &'a Options,
+pub(super) struct Gathering<'a> {
+    pub(super) options: &'a Options,
     written: Option<PathBuf>,
     zones: Zones,
     logs: usize,
-    taken: Vec<Taken>,
-    untimed: Vec<Untimed>,
+    pub(super) taken: Vec<Taken>,
+    pub(super) untimed: Vec<Untimed>,
     reports: Vec<(PathBuf, Report)>,
+    /// What has been read, and by which name.
+    seen: HashMap<FileId, PathBuf>,
+    /// Links to files in the folder that is looked through.
+    links: Vec<PathBuf>,
 }
 
 /// Looks through all sources. The trace that is to be replaced may stand in a folder of them.
@@ -84,6 +73,8 @@ pub(super) fn gather(
         taken: Vec::new(),
         untimed: Vec::new(),
         reports: Vec::new(),
+        seen: HashMap::new(),
+        links: Vec::new(),
     };
     gathering.expect_no_dates_by_hand()?;
     for source in &options.sources {
@@ -111,6 +102,12 @@ impl Gathering<'_> {
         }
         let before = self.taken.len() + self.untimed.len();
         self.folder(path, progress)?;
+        let mut links = std::mem::take(&mut self.links);
+        // As `latest`, which is a second name of a file that is there.
+        links.retain(|link| !file_id(link).is_ok_and(|id| self.seen.contains_key(&id)));
+        for link in links {
+            self.entry(&link, None, progress)?;
+        }
         if self.taken.len() + self.untimed.len() == before {
             return Err(SourceUnavailable {
                 path: path.display().to_string(),
@@ -123,7 +120,8 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    /// All that is in a folder, but for hidden names, links to folders, and a trace that is to be replaced.
+    /// All that is in a folder, but for hidden names, links to folders or to what is there anyway, and a trace that is to be
+    /// replaced.
     fn folder(&mut self, folder: &Path, progress: &mut Progress<'_>) -> Result<(), IrqtraceError> {
         let fail = |source| IrqtraceError::Io { path: folder.to_path_buf(), source };
         let entries = fs::read_dir(folder).map_err(fail)?;
@@ -142,7 +140,9 @@ impl Gathering<'_> {
             if is_hidden || is_link && is_folder || is_written {
                 continue;
             }
-            if is_folder && !report::is_report(&path) {
+            if is_link {
+                self.links.push(path);
+            } else if is_folder && !report::is_report(&path) {
                 self.folder(&path, progress)?;
             } else {
                 self.entry(&path, None, progress)?;
@@ -151,8 +151,18 @@ impl Gathering<'_> {
         Ok(())
     }
 
+    /// That nothing is read twice, by whatever names.
+    fn expect_not_seen(&mut self, path: &Path) -> Result<(), IrqtraceError> {
+        let id = file_id(path).map_err(|source| IrqtraceError::Io { path: path.to_path_buf(), source })?;
+        let Some(other) = self.seen.insert(id, path.to_path_buf()) else { return Ok(()) };
+        let place = Place { path: path.into(), line: 1, offset: 0 };
+        let name = if other == path { String::new() } else { format!(", also as {}", other.display()) };
+        Err(place.wrong(format!("this was given twice{name}")))
+    }
+
     /// A file, or a report.
     fn entry(&mut self, path: &Path, at: Option<&str>, progress: &mut Progress<'_>) -> Result<(), IrqtraceError> {
+        self.expect_not_seen(path)?;
         if path.is_dir() {
             return self.report(path, at, progress);
         }
@@ -178,7 +188,7 @@ impl Gathering<'_> {
                 if timed {
                     return Err(section.place.wrong("a text before the first time: each needs its time before it"));
                 }
-                self.untimed.push(Untimed { section, at: at.map(ToOwned::to_owned) });
+                self.untimed.push(Untimed { section, at: at.map(ToOwned::to_owned), tree: None });
                 continue;
             };
             let taken = self.taken_at(stamp, &section, log).map_err(|message| section.place.wrong(message))?;
@@ -214,7 +224,7 @@ impl Gathering<'_> {
     }
 
     /// That numbers of one capture can be nothing but times since 1970, or a person has said that they are.
-    fn expect_seconds<'a>(&self, numbers: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    pub(super) fn expect_seconds<'a>(&self, numbers: impl Iterator<Item = &'a str>) -> Result<(), String> {
         let doubt = number::doubt(&numbers.collect::<Vec<_>>());
         doubt.filter(|_| !self.options.since_1970).map_or(Ok(()), Err)
     }
@@ -227,7 +237,7 @@ impl Gathering<'_> {
         self.expect_seconds(numbers).map_err(|message| ConfigError(message).into())
     }
 
-    fn taken_at(&mut self, stamp: &Stamp, section: &Section, log: Option<usize>) -> Result<Taken, String> {
+    pub(super) fn taken_at(&mut self, stamp: &Stamp, section: &Section, log: Option<usize>) -> Result<Taken, String> {
         Ok(Taken {
             ns: self.zones.utc_ns(&stamp.when)?,
             resolution_ns: stamp.resolution_ns,
@@ -254,10 +264,17 @@ impl Gathering<'_> {
         let mut report = Report::read(path, progress)?;
         let place = Place { path: path.into(), line: 1, offset: 0 };
         let section = Section { stamp: None, place, texts: std::mem::take(&mut report.texts) };
-        let (stamp, place) = match at {
+        let told = match at {
             // All numbers that were given by hand have been judged together.
-            Some(at) => (Stamp { number: None, ..by_hand(at)? }, section.place.clone()),
-            None => report.date()?,
+            Some(at) => Some((Stamp { number: None, ..by_hand(at)? }, section.place.clone())),
+            None => report.date(self.options.times.is_some())?,
+        };
+        let Some((stamp, place)) = told else {
+            let tree = || Some(path.to_path_buf());
+            let parts = parts_of(section, self.options.times);
+            self.untimed.extend(parts.map(|section| Untimed { section, at: None, tree: tree() }));
+            self.reports.push((path.to_path_buf(), report));
+            return Ok(());
         };
         let alone = self.expect_seconds(stamp.number.as_deref().into_iter());
         let taken = alone.and_then(|()| self.taken_at(&stamp, &section, None));
@@ -266,83 +283,36 @@ impl Gathering<'_> {
         self.reports.push((path.to_path_buf(), report));
         Ok(())
     }
-
-    /// Gives times to the texts that have none of their own: by hand, by their names, or by their last change.
-    fn time_the_untimed(&mut self) -> Result<(), IrqtraceError> {
-        let (mut named, mut unnamed, mut changed) = (None, None, Vec::new());
-        let mut numbers: BTreeMap<PathBuf, Vec<(Arc<Path>, String)>> = BTreeMap::new();
-        for Untimed { section, at } in std::mem::take(&mut self.untimed) {
-            let path = Arc::clone(&section.place.path);
-            let wrong = |message: String| IrqtraceError::from(ConfigError(format!("{}: {message}", path.display())));
-            if let Some(at) = at {
-                let taken = self.taken_at(&by_hand(&at)?, &section, None).map_err(wrong)?;
-                self.taken.push(Taken { basis: Basis::ByHand, ..taken });
-            } else if self.options.times == Some(Times::Mtimes) {
-                changed.push((section, last_change(&path)?));
-            } else if let Some((folder, found)) = time_in_path(&path) {
-                let stamp = found.map_err(wrong)?;
-                let taken = self.taken_at(&stamp, &section, None).map_err(wrong)?;
-                self.taken.push(taken);
-                if let Some(number) = stamp.number {
-                    numbers.entry(folder).or_default().push((Arc::clone(&path), number));
-                }
-                named = Some(path);
-            } else {
-                unnamed.get_or_insert(path);
-            }
-        }
-        if let Some(path) = unnamed {
-            return Err(nothing_tells(&path, named.as_deref()).into());
-        }
-        for capture in numbers.values() {
-            self.expect_seconds(capture.iter().map(|(_, number)| number.as_str()))
-                .map_err(|message| ConfigError(format!("{}: {message}", capture[0].0.display())))?;
-        }
-        for (section, ns) in changed {
-            let resolution_ns = if ns % NS_PER_S == 0 { COARSE_NS } else { TICK_NS };
-            let Section { place, texts, .. } = section;
-            self.taken.push(Taken { ns, resolution_ns, basis: Basis::Changed, log: None, place, texts });
-        }
-        Ok(())
-    }
 }
 
-fn nothing_tells(path: &Path, named: Option<&Path>) -> ConfigError {
-    let others = named.map(|named| format!(", as {} does", named.display())).unwrap_or_default();
-    ConfigError(format!(
-        "{}: its name tells no time{others}, and no line in it does: give the time by hand (--at TIME FILE), or take the \
-         times of last change (--times mtimes) where no copying has changed them",
-        path.display()
-    ))
+/// What tells a file apart, whatever name it has.
+#[cfg(unix)]
+type FileId = (u64, u64);
+
+#[cfg(unix)]
+fn file_id(path: &Path) -> io::Result<FileId> {
+    use std::os::unix::fs::MetadataExt;
+
+    let found = fs::metadata(path)?;
+    Ok((found.dev(), found.ino()))
 }
 
-/// The time in the name of a file, or else in that of its folder, be that the one that we are in; and the folder in which
-/// what has that name stands beside others of its capture.
-fn time_in_path(path: &Path) -> Option<(PathBuf, Found)> {
-    let of = |path: &Path| Some((path.parent()?.into(), name::time_of(&path.file_name()?.to_string_lossy())?));
-    let folder = |path: &Path| {
-        let folder = std::path::absolute(path).ok()?.parent()?.to_path_buf();
-        if folder.ends_with("..") { folder.canonicalize().ok() } else { Some(folder) }
-    };
-    of(path).or_else(|| of(&folder(path)?))
+/// The same where it has no numbers.
+#[cfg(not(unix))]
+type FileId = PathBuf;
+
+#[cfg(not(unix))]
+fn file_id(path: &Path) -> io::Result<FileId> {
+    path.canonicalize()
 }
 
-fn by_hand(text: &str) -> Result<Stamp, IrqtraceError> {
+pub(super) fn by_hand(text: &str) -> Result<Stamp, IrqtraceError> {
     let unknown = || {
         Err(format!(
             "{text:?} is no time: write it as 2026-01-01T12:00:00Z, as seconds since 1970, or as `date` prints it"
         ))
     };
     Stamp::of_line(text).unwrap_or_else(unknown).map_err(|message| ConfigError(message).into())
-}
-
-fn last_change(path: &Path) -> Result<i64, IrqtraceError> {
-    let changed = fs::metadata(path).and_then(|found| found.modified());
-    let changed = changed.map_err(|source| IrqtraceError::Io { path: path.to_path_buf(), source })?;
-    let since = changed.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_nanos()).ok());
-    let ns =
-        in_range(since, "its last change").map_err(|message| ConfigError(format!("{}: {message}", path.display())))?;
-    Ok(ns)
 }
 
 /// An instant for a person.

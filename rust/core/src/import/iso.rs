@@ -1,6 +1,6 @@
 //! Times by numbers, as ISO 8601 and RFC 3339 have them, also as they stand in names.
 
-use super::stamp::{Beside, Clock, Found, Stamp};
+use super::stamp::{Beside, Clock, Found, Stamp, is_utc};
 
 /// The letters that clocks show beside a time somewhere: in names, letters of other words may stand there.
 const LETTERS: [&str; 49] = [
@@ -10,6 +10,13 @@ const LETTERS: [&str; 49] = [
     "WITA", "ChST", "MSD",
 ];
 
+/// Whether letters beside a time look like those of a zone. Two letters are none: in some languages they are what AM and PM
+/// are; nor are small ones, which may be a word.
+fn is_like_a_zone(letters: &str) -> bool {
+    (3..=5).contains(&letters.len()) && letters.bytes().all(|byte| byte.is_ascii_uppercase())
+        || LETTERS.contains(&letters)
+}
+
 /// Walks over a text.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
@@ -17,25 +24,46 @@ pub(super) struct Cursor<'a> {
     at: usize,
     /// In names other signs stand between numbers, and what may be a counter is no zone.
     in_name: bool,
+    /// Four digits behind a minus are a counter, also where they may be an offset.
+    counters: bool,
+    /// What such digits behind a `T` time were taken for.
+    digits: Option<Digits>,
+}
+
+/// What four digits behind a minus are, where they follow a time that a `T` joins to its date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Digits {
+    /// They may be an offset from UTC, and were taken for one unless all are counters.
+    Offset,
+    /// They are no offset.
+    Counter,
+}
+
+/// A time in a name, and where it ends.
+pub(super) struct InName {
+    pub(super) found: Found,
+    pub(super) end: usize,
+    pub(super) digits: Option<Digits>,
 }
 
 /// The time that a text is.
 pub(super) fn of_text(text: &str) -> Option<Found> {
-    let mut cursor = Cursor { text, at: 0, in_name: false };
+    let mut cursor = Cursor::new(text);
     let found = cursor.time()?;
     cursor.is_at_end().then_some(found)
 }
 
-/// The time that begins at this byte of a name, and where it ends.
-pub(super) fn in_name(name: &str, at: usize) -> Option<(Found, usize)> {
-    let mut cursor = Cursor { text: name, at, in_name: true };
+/// The time that begins at this byte of a name. `counters` says that four digits behind a minus are no offset.
+pub(super) fn in_name(name: &str, at: usize, counters: bool) -> Option<InName> {
+    let mut cursor = Cursor { text: name, at, in_name: true, counters, digits: None };
     let found = cursor.time()?;
-    (!cursor.peek().is_some_and(|byte| byte.is_ascii_digit())).then_some((found, cursor.at))
+    let Cursor { at: end, digits, .. } = cursor;
+    (!cursor.is_digit_at(end)).then_some(InName { found, end, digits })
 }
 
 /// `12:00`, `9:00:00`, `12:00:00.25`.
 pub(super) fn clock(word: &str) -> Option<Clock<'_>> {
-    let mut cursor = Cursor { text: word, at: 0, in_name: false };
+    let mut cursor = Cursor::new(word);
     let hour = cursor.digits(2).or_else(|| cursor.digits(1))?;
     let clock = cursor.clock_from(hour);
     (cursor.is_at_end() && clock.minute.is_some()).then_some(clock)
@@ -43,12 +71,16 @@ pub(super) fn clock(word: &str) -> Option<Clock<'_>> {
 
 /// A zone beside a time: `UTC`, `CET`, `+0100`, `-03`.
 pub(super) fn beside(word: &str) -> Option<Beside> {
-    let mut cursor = Cursor { text: word, at: 0, in_name: false };
+    let mut cursor = Cursor::new(word);
     let found = cursor.beside();
     (found != Beside::Nothing && cursor.is_at_end()).then_some(found)
 }
 
 impl<'a> Cursor<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, at: 0, in_name: false, counters: false, digits: None }
+    }
+
     /// `2026-01-06 12:00:00.5+01:00` and its like.
     fn time(&mut self) -> Option<Found> {
         let begin = self.at;
@@ -57,7 +89,7 @@ impl<'a> Cursor<'a> {
         let month = self.digits(2)?;
         self.same(sign)?;
         let day = self.digits(2)?;
-        let joined = match self.one_of(if self.in_name { b"Tt-._ " } else { b"Tt " }) {
+        let joined = match self.one_of(if self.in_name { b"Tt-._ " } else { b"Tt-_ " }) {
             None if sign.is_some() => return None,
             joined => joined,
         };
@@ -71,8 +103,14 @@ impl<'a> Cursor<'a> {
         }
         clock.half = self.half();
         let end = self.at;
-        let beside =
-            if self.in_name { self.beside_in_name(matches!(joined, Some(b'T' | b't'))) } else { self.beside() };
+        let beside = if self.in_name {
+            match self.beside_in_name(matches!(joined, Some(b'T' | b't'))) {
+                Ok(beside) => beside,
+                Err(message) => return Some(Err(message)),
+            }
+        } else {
+            self.beside()
+        };
         let is_fraction =
             matches!(clock.fraction.len(), 0 | 6 | 9) || clock.half.is_some() || beside != Beside::Nothing;
         if self.in_name && !is_fraction {
@@ -88,6 +126,9 @@ impl<'a> Cursor<'a> {
     fn clock_from(&mut self, hour: u32) -> Clock<'a> {
         let mut clock = Clock { hour, ..Clock::default() };
         let before = self.at;
+        if self.in_name && self.clock_with_units(&mut clock).is_some() {
+            return clock;
+        }
         let sign = self.one_of(if self.in_name { b":-._" } else { b":" });
         let Some(minute) = self.digits(2) else {
             self.at = before;
@@ -104,6 +145,25 @@ impl<'a> Cursor<'a> {
             self.at = before;
         }
         clock
+    }
+
+    /// `h30m15s` or `h30m15`, and nothing else.
+    fn clock_with_units(&mut self, clock: &mut Clock<'a>) -> Option<()> {
+        let before = self.at;
+        let mut units = || {
+            self.one_of(b"hH")?;
+            let minute = self.digits(2)?;
+            self.one_of(b"mM")?;
+            let second = self.digits(2)?;
+            self.one_of(b"sS");
+            Some((minute, second))
+        };
+        let Some((minute, second)) = units() else {
+            self.at = before;
+            return None;
+        };
+        (clock.minute, clock.second) = (Some(minute), Some(second));
+        Some(())
     }
 
     /// Up to nine digits behind a point.
@@ -138,12 +198,12 @@ impl<'a> Cursor<'a> {
         if after.starts_with(char::is_alphanumeric) { "" } else { letters }
     }
 
-    /// The zone behind a time, of any form. Two letters are no zone: in some languages they are what AM and PM are.
+    /// The zone behind a time, of any form.
     fn beside(&mut self) -> Beside {
         let before = self.at;
         while self.one_of(b" ").is_some() {}
         let letters = self.letters();
-        if (3..=5).contains(&letters.len()) || letters.eq_ignore_ascii_case("Z") {
+        if is_utc(letters) || is_like_a_zone(letters) {
             self.at += letters.len();
             return Beside::Letters(letters.to_owned());
         }
@@ -156,31 +216,71 @@ impl<'a> Cursor<'a> {
         )
     }
 
-    /// In a name: `Z`, `UTC`, `CET`, `-CET`, `+01:00`, `-05:00`, `+0100`; `-0500` only behind a date and a time that a `T`
-    /// joins, since it may be a counter else.
-    fn beside_in_name(&mut self, joined_by_t: bool) -> Beside {
+    /// In a name: `Z`, `UTC`, `-utc`, `CET`, `-CET`, `UTC+02`, `+01`, `_+01-00`, `-05:00`; `-0500` only behind a date and a
+    /// time that a `T` joins, since it may be a counter else. An offset that cannot be read is an error.
+    fn beside_in_name(&mut self, joined_by_t: bool) -> Result<Beside, String> {
         let before = self.at;
-        if self.letters() == "Z" {
+        if self.letters().eq_ignore_ascii_case("Z") {
             self.at += 1;
-            return Beside::Letters("Z".to_owned());
+            return Ok(Beside::Letters("Z".to_owned()));
         }
         self.one_of(b"-._ ");
         let letters = self.letters();
-        if LETTERS.contains(&letters) {
+        let is_long_utc = is_utc(letters) && letters.len() > 1;
+        if is_long_utc || LETTERS.contains(&letters) {
             self.at += letters.len();
-            return Beside::Letters(letters.to_owned());
+            let is_signed = matches!(self.peek(), Some(b'+' | b'-')) && self.is_digit_at(self.at + 1);
+            return if is_long_utc && is_signed {
+                self.whole_offset().map(Beside::Offset)
+            } else {
+                Ok(Beside::Letters(letters.to_owned()))
+            };
+        }
+        if self.peek() == Some(b'+') && self.is_digit_at(self.at + 1) {
+            return self.whole_offset().map(Beside::Offset);
         }
         self.at = before;
-        let is_minus = self.peek() == Some(b'-');
-        match self.offset(false) {
-            Some(east_s) if !is_minus || joined_by_t || self.text[before..self.at].contains(':') => {
-                Beside::Offset(east_s)
-            }
+        if self.peek() != Some(b'-') {
+            return Ok(Beside::Nothing);
+        }
+        let count = self.count_digits(self.at + 1);
+        let offset = self.offset(false);
+        let has_colon = self.text[before..self.at].contains(':');
+        if joined_by_t && count == 4 {
+            self.digits = Some(offset.map_or(Digits::Counter, |_| Digits::Offset));
+        }
+        match offset {
+            Some(east_s) if has_colon || joined_by_t && !self.counters => Ok(Beside::Offset(east_s)),
             _ => {
                 self.at = before;
-                Beside::Nothing
+                Ok(Beside::Nothing)
             }
         }
+    }
+
+    /// An offset that can be nothing else: behind a plus, or behind `UTC`. Other signs may stand for its colon, which no name
+    /// of a file may have everywhere; but behind a minus what follows may be a counter.
+    fn whole_offset(&mut self) -> Result<i32, String> {
+        let before = self.at;
+        let is_plus = self.peek() == Some(b'+');
+        let hours = self.at + 1 + self.count_digits(self.at + 1);
+        let is_pair = |sign: &u8| b":-._".contains(sign) && self.count_digits(hours + 1) == 2;
+        let is_parted = hours - before == 3 && self.text.as_bytes().get(hours).is_some_and(is_pair);
+        let end = if is_parted { hours + 3 } else { hours };
+        let mut text = self.text[before..end].to_owned();
+        if is_parted && (is_plus || text.contains(':')) {
+            text.replace_range(3..4, ":");
+        }
+        let mut cursor = Cursor::new(&text);
+        let found = cursor.offset(true).filter(|_| cursor.is_at_end());
+        // Whatever it is, all of it.
+        self.at = end;
+        found.ok_or_else(|| {
+            let written = &self.text[before..end];
+            format!(
+                "{written} behind the time in its name is no offset from UTC: those are such as +02, +0200 and +02:00"
+            )
+        })
     }
 
     /// `+01:00`, `+0100`, and `+01` where that is enough: seconds east of UTC.
@@ -208,6 +308,14 @@ impl<'a> Cursor<'a> {
 
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn is_digit_at(&self, at: usize) -> bool {
+        self.text.as_bytes().get(at).is_some_and(u8::is_ascii_digit)
+    }
+
+    fn count_digits(&self, from: usize) -> usize {
+        self.text.as_bytes().iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count()
     }
 
     fn is_at_end(&self) -> bool {

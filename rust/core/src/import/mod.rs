@@ -16,6 +16,7 @@ mod report;
 mod scan;
 mod series;
 mod stamp;
+mod untimed;
 mod zone;
 
 use std::collections::BTreeSet;

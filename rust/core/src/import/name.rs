@@ -2,43 +2,53 @@
 
 use std::ops::Range;
 
-use super::iso;
+use super::iso::{self, Digits, InName};
 use super::stamp::{Found, Stamp, When, epoch};
 
+/// A time that a name tells.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) found: Found,
+    /// What four digits behind it were taken for, where they may be an offset or a counter.
+    pub(super) digits: Option<Digits>,
+}
+
 /// The time that a name tells: `interrupts-20260101-120000`, `interrupts.2026-01-01T12:00:00Z`, `1767268800.txt`. `None`
-/// for a name without one.
-pub(super) fn time_of(name: &str) -> Option<Found> {
-    let mut found: Option<Found> = None;
+/// for a name without one. `counters` says that four digits behind a minus are no offset.
+pub(super) fn time_of(name: &str, counters: bool) -> Option<Named> {
+    let mut named: Option<Named> = None;
     let when = |found: &Found| found.as_ref().map(|stamp| stamp.when.clone()).map_err(Clone::clone);
     let mut at = 0;
     while at < name.len() {
         let begins = name.as_bytes()[at].is_ascii_digit() && !(at > 0 && name.as_bytes()[at - 1].is_ascii_digit());
-        let Some((time, end)) = begins.then(|| time_at(name, at)).flatten() else {
+        let Some(InName { found, end, digits }) = begins.then(|| time_at(name, at, counters)).flatten() else {
             at += 1;
             continue;
         };
-        match &found {
-            Some(other) if when(other) != when(&time) => {
-                return Some(Err("there are two times in its name".to_owned()));
+        match &named {
+            Some(other) if when(&other.found) != when(&found) => {
+                return Some(Named { found: Err("there are two times in its name".to_owned()), digits: None });
             }
-            _ => found = Some(time),
+            _ => named = Some(Named { found, digits }),
         }
         at = end;
     }
-    found
+    named
 }
 
-fn time_at(name: &str, at: usize) -> Option<(Found, usize)> {
-    day_first_at(name, at).or_else(|| iso::in_name(name, at)).or_else(|| epoch_at(name, at))
+fn time_at(name: &str, at: usize, counters: bool) -> Option<InName> {
+    day_first_at(name, at).or_else(|| iso::in_name(name, at, counters)).or_else(|| epoch_at(name, at))
 }
 
 /// `06-01-2026-12`: a date that begins with its day or its month, and a time. Where a whole time begins with the year, what
 /// stands before it is something else, as the end of an address; nor is a number of more digits than a time of day has one.
-fn day_first_at(name: &str, at: usize) -> Option<(Found, usize)> {
+fn day_first_at(name: &str, at: usize) -> Option<InName> {
     let text = name.get(at..at + 13)?;
     let is_like =
         |(letter, like): (u8, u8)| if like == b'0' { letter.is_ascii_digit() } else { b"-._ T".contains(&letter) };
-    if !text.bytes().zip(*b"00-00-0000-00").all(is_like) || matches!(iso::in_name(name, at + 6), Some((Ok(_), _))) {
+    if !text.bytes().zip(*b"00-00-0000-00").all(is_like)
+        || matches!(iso::in_name(name, at + 6, false), Some(InName { found: Ok(_), .. }))
+    {
         return None;
     }
     let number = |digits: Range<usize>| text[digits].parse::<u32>().ok();
@@ -48,7 +58,7 @@ fn day_first_at(name: &str, at: usize) -> Option<(Found, usize)> {
     (is_date && (1970..2262).contains(&year) && is_time).then(|| {
         let date = &text[..10];
         let both = format!("{date} begins with its day or its month, and which is not known: write it as 2026-01-31");
-        (Err(both), at + text.len())
+        InName { found: Err(both), end: at + text.len(), digits: None }
     })
 }
 
@@ -58,7 +68,7 @@ fn digits(name: &str, from: usize) -> usize {
 
 /// Seconds since 1970, with six or nine digits of a fraction; or milli-, micro- or nanoseconds. Behind a letter a number is
 /// something else.
-fn epoch_at(name: &str, at: usize) -> Option<(Found, usize)> {
+fn epoch_at(name: &str, at: usize) -> Option<InName> {
     if name[..at].ends_with(char::is_alphanumeric) {
         return None;
     }
@@ -68,14 +78,22 @@ fn epoch_at(name: &str, at: usize) -> Option<(Found, usize)> {
     if whole == 10 && name[end..].starts_with('.') && matches!(digits(name, end + 1), 6 | 9) {
         end += 1 + digits(name, end + 1);
     }
-    let time = epoch(&name[at..end])?;
+    let found = epoch(&name[at..end])?;
     // A number of so many digits that is no time of these centuries is something else.
-    matches!(time, Ok(Stamp { when: When::Utc(ns), .. }) if ns >= 1_000_000_000_000_000_000).then_some((time, end))
+    matches!(found, Ok(Stamp { when: When::Utc(ns), .. }) if ns >= 1_000_000_000_000_000_000).then_some(InName {
+        found,
+        end,
+        digits: None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn time_of(name: &str) -> Option<Found> {
+        super::time_of(name, false).map(|named| named.found)
+    }
 
     const NS_PER_S: i64 = 1_000_000_000;
     const NOON: i64 = 1_767_268_800 * NS_PER_S;
@@ -93,6 +111,20 @@ mod tests {
             ("20260101T120000.5Z", 500_000_000, 100_000_000),
             ("20260101-120000-UTC.txt", 0, NS_PER_S),
             ("20260101T120000UTC", 0, NS_PER_S),
+            ("20260101-120000_utc", 0, NS_PER_S),
+            ("20260101T120000z.txt", 0, NS_PER_S),
+            ("20260101-120000-UTC-db7.txt", 0, NS_PER_S),
+            ("i_2026-01-01_14-00-00_UTC+02.txt", 0, NS_PER_S),
+            ("i_2026-01-01_13-00-00-GMT+01:00.txt", 0, NS_PER_S),
+            ("i_2026-01-01_07-00-00_UTC-0500.txt", 0, NS_PER_S),
+            ("i_2026-01-01_07-00-00_UTC-05:00", 0, NS_PER_S),
+            ("i_2026-01-01T13-00-00+01-00", 0, NS_PER_S),
+            ("i_2026-01-01T13-00-00+01_00.txt", 0, NS_PER_S),
+            ("i_2026-01-01T17-30-00+05.30", 0, NS_PER_S),
+            ("i_2026-01-01T13-00-00+01", 0, NS_PER_S),
+            ("i_2026-01-01T13-00-00+01-001.txt", 0, NS_PER_S),
+            ("i_20260101-130000_+0100.txt", 0, NS_PER_S),
+            ("i_2026-01-01_12h00m00s_utc.txt", 0, NS_PER_S),
             // Three digits may be a counter.
             ("int_1767268800.250.log", 0, NS_PER_S),
             ("interrupts.1767268800.001", 0, NS_PER_S),
@@ -125,6 +157,10 @@ mod tests {
             "20260101-120000-0001.txt",
             "20260101-120000-0500.txt",
             "20260101-120000-02",
+            "20260101-120000-z",
+            "2026-01-01_12h00m00s",
+            "2026-01-01_12h00m00.txt",
+            "20260101-120000+interrupts",
         ] {
             let Some(Ok(Stamp { when: When::Local { at, letters: None }, .. })) = time_of(name) else {
                 panic!("{name}")
@@ -155,6 +191,21 @@ mod tests {
     }
 
     #[test]
+    fn four_digits_behind_a_minus_are_an_offset_or_a_counter_and_what_they_were_taken_for_is_told() {
+        for (name, digits) in [
+            ("20260101T070000-0500", Some(Digits::Offset)),
+            ("20260101T120000-0501", Some(Digits::Counter)),
+            ("20260101-120000-0500", None),
+            ("20260101T070000-05:00", None),
+            ("20260101T120000-050", None),
+        ] {
+            assert_eq!(super::time_of(name, false).unwrap().digits, digits, "{name}");
+        }
+        let counted = super::time_of("20260101T120000-0500", true).unwrap().found;
+        assert!(matches!(counted, Ok(Stamp { when: When::Local { .. }, .. })), "{counted:?}");
+    }
+
+    #[test]
     fn other_numbers_are_no_times() {
         for name in [
             "interrupts",
@@ -173,6 +224,12 @@ mod tests {
             ("interrupts-20260101-1200.txt", "no seconds"),
             ("20260101T120000Z-20260101T130000Z", "two times"),
             ("20261301-120000", "no day"),
+            ("20260101-120000UTC+1", "+1 behind the time in its name is no offset"),
+            ("20260101-120000-UTC-0001.txt", "-0001 behind the time in its name is no offset"),
+            ("20260101-120000-UTC-05-00.txt", "-05-00 behind the time in its name is no offset"),
+            ("20260101-120000UTC+25", "+25 behind"),
+            ("20260101T120000+01-07", "+01-07 behind"),
+            ("20260101T120000+013", "+013 behind"),
             ("06-01-2026-12-00-00.txt", "06-01-2026 begins with its day or its month"),
             ("i_06.01.2026_120000", "06.01.2026 begins with its day or its month"),
             ("i_31.12.2026_2359", "31.12.2026 begins with its day or its month"),

@@ -49,9 +49,6 @@ pub(super) fn moments(mut taken: Vec<Taken>, within_ns: i64) -> Result<Vec<Momen
 }
 
 fn at_one_time(Taken { place, basis, log, ns, .. }: &Taken, other: &Place) -> IrqtraceError {
-    if place == other {
-        return place.wrong("this text was given twice");
-    }
     let path = other.path.display();
     let finer = match (basis, log) {
         (Basis::Changed, _) => "; copying may have given both the time of the copy",

@@ -51,14 +51,20 @@ impl Report {
                 [only] if only.stamp.is_none() && only.texts.len() == 1 => {
                     texts.push(Text { kind, ..only.texts[0].clone() });
                 }
+                [first, ..] if first.stamp.is_some() => {
+                    let line = "a line with a time, which no report has there: give the file by itself, as a log";
+                    return Err(first.place.wrong(line));
+                }
                 _ => return Err(place.wrong("more than one text, where a report has one")),
             }
         }
         Ok(Self { path: path.to_path_buf(), texts, host: facts(path), started_s: started_s(path) })
     }
 
-    /// When it was made, and where that stands.
-    pub(super) fn date(&self) -> Result<(Stamp, Place), IrqtraceError> {
+    /// When it was made, and where that stands: the first that can be read. None where nothing tells it; `may_be_else` says
+    /// that something else does then.
+    pub(super) fn date(&self, may_be_else: bool) -> Result<Option<(Stamp, Place)>, IrqtraceError> {
+        let mut wrong = None;
         for date in DATES {
             let path = self.path.join(date);
             let Ok(text) = fs::read_to_string(&path) else { continue };
@@ -66,17 +72,25 @@ impl Report {
             if text.trim().is_empty() {
                 continue;
             }
-            let unknown = || place.wrong("not what `date` prints in English: give the time by hand (--at TIME FOLDER)");
-            let stamp = Stamp::of_line(&text).ok_or_else(unknown)?;
-            return Ok((stamp.map_err(|message| place.wrong(message))?, place));
+            let unknown =
+                || Err("not what `date` prints in English: give the time by hand (--at TIME FOLDER)".to_owned());
+            match Stamp::of_line(&text).unwrap_or_else(unknown) {
+                Ok(stamp) => return Ok(Some((stamp, place))),
+                Err(message) => wrong = wrong.or_else(|| Some(place.wrong(message))),
+            }
         }
-        Err(ConfigError(format!(
-            "{}: the report has no time in any of {}: give it by hand (--at TIME FOLDER)",
-            self.path.display(),
-            DATES.join(", ")
-        ))
-        .into())
+        wrong.filter(|_| !may_be_else).map_or(Ok(None), Err)
     }
+}
+
+/// That nothing tells the time of a report.
+pub(super) fn no_time(path: &Path) -> ConfigError {
+    ConfigError(format!(
+        "{}: the report has no time in any of {}, nor in the name of its folder: give it by hand (--at TIME FOLDER), or take \
+         the times of last change (--times mtimes) where no copying has changed them",
+        path.display(),
+        DATES.join(", ")
+    ))
 }
 
 /// The machine that all reports are of. What a report does not tell it has in common with the others; where a person has

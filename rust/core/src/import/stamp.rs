@@ -57,8 +57,11 @@ impl Stamp {
         let line =
             line.trim_matches(|letter: char| letter.is_whitespace() || "=#*_[]()<>|~:;\u{feff}".contains(letter));
         let text = line.trim_matches('-').trim();
-        let seconds = || Some(epoch(text.strip_prefix('@')?)?.map(|stamp| Self { number: None, ..stamp }));
-        epoch(text).or_else(seconds).or_else(|| iso::of_text(text)).or_else(|| of_words(text))
+        // Seconds since 1970 are those of UTC, also where that stands beside them.
+        let number =
+            text.rsplit_once(' ').filter(|(_, letters)| is_utc(letters)).map_or(text, |(number, _)| number.trim());
+        let seconds = || Some(epoch(number.strip_prefix('@')?)?.map(|stamp| Self { number: None, ..stamp }));
+        epoch(number).or_else(seconds).or_else(|| iso::of_text(text)).or_else(|| of_words(text))
     }
 
     /// The time of a date and a clock, `text` as it was written.
@@ -88,7 +91,7 @@ impl Stamp {
 }
 
 /// Whether letters beside a time say that it is UTC.
-fn is_utc(letters: &str) -> bool {
+pub(super) fn is_utc(letters: &str) -> bool {
     ["UTC", "GMT", "UCT", "Z"].iter().any(|utc| letters.eq_ignore_ascii_case(utc))
 }
 
@@ -135,8 +138,16 @@ fn fraction_of(digits: &str) -> (u32, i64) {
 fn of_words(text: &str) -> Option<Found> {
     let mut words = Words::default();
     text.split([' ', '\t', ',']).filter(|word| !word.is_empty()).try_for_each(|word| words.put(word))?;
-    let Words { weekday, month: Some(month), day: Some(day), year: Some(year), clock: Some(mut clock), half, beside } =
-        words
+    let Words {
+        weekday,
+        month: Some(month),
+        day: Some(day),
+        year: Some(year),
+        clock: Some(mut clock),
+        half,
+        beside,
+        ..
+    } = words
     else {
         return None;
     };
@@ -162,16 +173,20 @@ struct Words<'a> {
     /// 0 before noon, 1 after it.
     half: Option<u32>,
     beside: Option<Beside>,
+    /// The word before is the time of day, or what tells its half.
+    behind_clock: bool,
 }
 
 impl<'a> Words<'a> {
     /// Takes a word; none where it is no word of a time, or its place is taken.
     fn put(&mut self, word: &'a str) -> Option<()> {
+        let behind_clock = std::mem::take(&mut self.behind_clock);
         if let Some(found) = named(word, &WEEKDAYS) {
             first(&mut self.weekday, found)
         } else if let Some(found) = named(word, &MONTHS) {
             first(&mut self.month, u32::try_from(found).ok()? + 1)
         } else if let Some(found) = (0..).zip(["AM", "PM"]).find(|(_, half)| word.eq_ignore_ascii_case(half)) {
+            self.behind_clock = behind_clock;
             first(&mut self.half, found.0)
         } else if word.bytes().all(|byte| byte.is_ascii_digit()) {
             match word.len() {
@@ -180,10 +195,19 @@ impl<'a> Words<'a> {
                 _ => None,
             }
         } else if let Some(found) = iso::clock(word) {
+            self.behind_clock = true;
             first(&mut self.clock, found)
-        } else {
+        } else if behind_clock || self.is_whole() {
             first(&mut self.beside, iso::beside(word)?)
+        } else {
+            // Within a date it is a word of another language: `mar 6 gen`, in Italian, is no day of March.
+            None
         }
+    }
+
+    /// Whether date and time are there.
+    fn is_whole(&self) -> bool {
+        self.month.is_some() && self.day.is_some() && self.year.is_some() && self.clock.is_some()
     }
 }
 
@@ -242,8 +266,15 @@ mod tests {
             "2026-01-06 12:00:00 PM UTC",
             "2026-01-06 07:00:00 pm +07",
             "20260106T120000Z",
+            "2026-01-06_12:00:00Z",
+            "2026-01-06-12:00:00 utc",
+            "20260106-120000Z",
+            "20260106_120000Z",
+            "Tue Jan  6 12:00:00 2026 +0000",
             "1767700800",
             "@1767700800",
+            "1767700800 UTC",
+            "@1767700800 utc",
             "=== Tue Jan  6 12:00:00 UTC 2026 ===",
             "--- 1767700800 ---",
             "# [2026-01-06 12:00:00 +0000]\r",
@@ -265,6 +296,11 @@ mod tests {
             ("2026-01-06 12:00:00 EST", Some("EST")),
             ("Tue Jan  6 12:00:00 2026", None),
             ("2026-01-06 12:00:00", None),
+            ("2026-01-06_12:00:00", None),
+            ("2026-01-06-12:00:00", None),
+            ("20260106_120000", None),
+            ("20260106-120000", None),
+            ("2026-01-06 12:00:00 ChST", Some("ChST")),
         ] {
             let Some(Ok(Stamp { when: When::Local { at, letters: found }, .. })) = Stamp::of_line(line) else {
                 panic!("{line}");
@@ -306,6 +342,12 @@ mod tests {
             " 24:         11          0  IO-APIC   5-edge      eth0-rx-0",
             "  8: 1767700800",
             "mar. 6 janv. 2026 12:00:00 CET",
+            // Italian: the 6th of January.
+            "mar 6 gen 2026, 12:00:00",
+            "12:00:00 mar 6 gen 2026",
+            "Jan 6 CET 2026 12:00:00",
+            "2026-01-06 12:00:00 start",
+            "Tue Jan  6 12:00:00 carra 2026",
             "12:00:00 up 3 days",
             // In some languages what AM and PM are.
             "2026-01-06 01:00:00 CH",

@@ -4,7 +4,7 @@ use chrono::{FixedOffset, LocalResult, NaiveDateTime, TimeZone};
 use chrono_tz::{OffsetName, Tz};
 
 use super::iso;
-use super::stamp::{Beside, When, in_range};
+use super::stamp::{Beside, When, in_range, is_utc};
 use crate::ConfigError;
 
 /// Where local times are from.
@@ -27,7 +27,7 @@ impl Zones {
     pub(super) fn new(zone: Option<&str>) -> Result<Self, ConfigError> {
         let known = |name: &str| match iso::beside(name) {
             Some(Beside::Offset(east_s)) => FixedOffset::east_opt(east_s).map(Zone::Fixed),
-            _ => name.parse().ok().map(Zone::Named),
+            _ => name.parse().ok().or_else(|| is_utc(name).then_some(Tz::UTC)).map(Zone::Named),
         };
         let unknown = |name| {
             ConfigError(format!(
@@ -142,7 +142,9 @@ mod tests {
         same("-03:00", "2026-01-06 01:00:00 PM", "2026-01-06 16:00:00Z");
         same("-03:00", "Tue Jan  6 09:00:00 BRT 2026", "2026-01-06 12:00:00Z");
         same("-0330", "2026-01-06 08:30:00", "2026-01-06 12:00:00Z");
-        same("UTC", "2026-01-06 12:00:00", "2026-01-06 12:00:00Z");
+        for zone in ["UTC", "utc", "GMT", "gmt", "Z"] {
+            same(zone, "2026-01-06 12:00:00", "2026-01-06 12:00:00Z");
+        }
     }
 
     #[test]
