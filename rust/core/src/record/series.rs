@@ -12,13 +12,11 @@ use super::place;
 use super::target::behind_links;
 use super::under_way::{JOURNAL, NEW, PARTIAL, is_empty, is_locked, with_suffix};
 
-/// A number has six digits at least. Eight are a date: numbers that would have as many are written with nine.
+/// A number has six digits at least. Eight are a date: numbers that would have as many are written with nine. More are an
+/// instant: a billion segments are more than any recording has.
 const DIGITS: usize = 6;
 const MORE_DIGITS: usize = 9;
 const FIRST_WITH_MORE: u64 = 10_000_000;
-
-/// So many always fit.
-const MOST_DIGITS: usize = 18;
 
 /// The segments of a recording that is called `NAME.parquet`.
 pub(super) struct Series {
@@ -114,7 +112,7 @@ impl Series {
 
 /// The number that these digits are.
 fn number(digits: &str) -> Option<u64> {
-    let may_be = matches!(digits.len(), 6 | 7 | MORE_DIGITS..=MOST_DIGITS);
+    let may_be = matches!(digits.len(), 6 | 7 | MORE_DIGITS);
     (may_be && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
@@ -165,7 +163,7 @@ mod tests {
         for (number, written) in written {
             assert_eq!(name(number), written);
         }
-        for number in [0, 1, 999_999, 1_000_000, 9_999_999, 10_000_000, 99_999_999, 123_456_789, 1 << 40] {
+        for number in [0, 1, 999_999, 1_000_000, 9_999_999, 10_000_000, 99_999_999, 123_456_789, 999_999_999] {
             assert_eq!(series.number(&name(number)), Some(number));
         }
     }
