@@ -17,9 +17,9 @@ use crate::{IrqtraceError, Meta};
 /// When a segment ends, and how long it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rotation {
-    /// After so long.
+    /// With the first block after so long.
     pub every_ns: Option<i64>,
-    /// At so many bytes.
+    /// With the first block after so many bytes are in its files, where they come by flushes and row groups.
     pub bytes: Option<u64>,
     /// Segments that are older than this are removed, so that the newest ones hold at least so long.
     pub keep_ns: Option<i64>,
@@ -99,7 +99,7 @@ impl Recorder {
             return Err(fail(io::Error::new(io::ErrorKind::AlreadyExists, why)));
         }
         // What is unfinished under this name would be opened in place of the segments too.
-        let held = if cut { Some(UnderWay::hold(&Target::new(path, false)?).map_err(fail)?) } else { None };
+        let held = if cut { UnderWay::none(&Target::new(path, false)?).map_err(fail)? } else { None };
         let number = if cut { series.next_number().map_err(fail)? } else { 1 };
         let segment = cut.then_some(1);
         let writer = if cut {

@@ -50,13 +50,18 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
-    /// Takes the name of a recording until the result is dropped: nobody else records under it, and nothing of it is there.
+    /// That nothing of a recording of this name is there. What means nothing is held until the result is dropped, and goes
+    /// then.
     ///
     /// # Errors
     ///
-    /// Somebody does, or there is something.
-    pub(super) fn hold(target: &Target) -> io::Result<Self> {
-        Self::create(target, None, None).map(|(held, _)| held)
+    /// There is something, or somebody records under this name.
+    pub(super) fn none(target: &Target) -> io::Result<Option<Self>> {
+        let is_there = |suffix| with_suffix(&target.path, suffix).symlink_metadata().is_ok();
+        if ![PARTIAL, JOURNAL].into_iter().any(is_there) {
+            return Ok(None);
+        }
+        Self::create(target, None, None).map(|(held, _)| Some(held))
     }
 
     /// Makes the file under way, and holds it. A segment has its place, and the number of its recording if there was one
