@@ -140,8 +140,8 @@ class Sampler:
         duration_ns: int | None = None,
         path: str | None = None,  # the flat Parquet file; else the trace is kept in memory
         flush_every_ns: int = 1_000_000_000,  # what came is brought to the disk this often
-        rotate_every_ns: int | None = None,  # the file goes on in another after so long
-        rotate_bytes: int | None = None,  # or at so many bytes
+        rotate_every_ns: int | None = None,  # the file goes on in another with the first block after so long
+        rotate_bytes: int | None = None,  # or after so many bytes were flushed
         keep_ns: int | None = None,  # segments that are older are removed
         overwrite: bool = False,
         procfs: str = ...,

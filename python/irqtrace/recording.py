@@ -54,10 +54,12 @@ def record(
             complete, also after Ctrl-C. Until then `open_trace` opens what was flushed, and whatever happens to the
             recorder, that much stays: see `repair`. None keeps the trace in memory.
         flush: how often what came is brought to the disk.
-        rotate: a duration, a size like ``"500MB"``, or both (``"1h,500MB"``): the recording is in segments that are no
-            longer, ``NAME-000001.parquet`` and so on for a path ``NAME.parquet``. Each is a complete trace, and
-            `open_trace` of the path or the folder reads them as one. A segment also ends by itself before its
-            description becomes too long to be opened at once (16 MB), which takes some thousand million rows.
+        rotate: a duration, a size like ``"500MB"``, or both (``"1h,500MB"``): the recording is in segments,
+            ``NAME-000001.parquet`` and so on for a path ``NAME.parquet``. One ends with what comes next, in 0.1 s or
+            so, once it is that long, or once a flush has made it that large: it is longer by so much, and larger by
+            what comes between two flushes, which is much of a small one. Each is a complete trace, and `open_trace`
+            of the path or the folder reads them as one. A segment also ends by itself before its description becomes
+            too long to be opened at once (16 MB), which takes some thousand million rows.
         keep: only the last of the recording is kept, at least so much: older segments are removed. Without ``rotate``
             these are a tenth of it long. No segment is shorter than what comes at once, 0.1 s. One that cannot be
             removed is told, as an `IrqtraceWarning`, and tried again later.

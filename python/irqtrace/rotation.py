@@ -39,7 +39,7 @@ class Rotation:
         """As a caller gives it.
 
         Args:
-            rotate: a duration or a size, or both with a comma between them: whichever comes first ends a segment.
+            rotate: a duration or a size, or both with a comma between them: a segment ends after whichever comes first.
             keep: how much of the recording is to stay.
 
         Raises:

@@ -53,7 +53,7 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--flush", metavar="DURATION", default="1s", help="bring it to the disk this often (default: %(default)s)"
     )
     parser.add_argument(
-        "--rotate", metavar="WHEN", help="cut it into segments, each this long or large: 1h, 500MB, or 1h,500MB"
+        "--rotate", metavar="WHEN", help="cut it into segments, each about this long or large: 1h, 500MB, or 1h,500MB"
     )
     parser.add_argument("--keep", metavar="DURATION", help="keep only the last of it, at least so much, in segments")
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
