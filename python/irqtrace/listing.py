@@ -32,7 +32,7 @@ PARTIAL = unfinished.SUFFIXES[0]
 SHOWN = 3
 
 NUMBERED = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{6,7}|[0-9]{9})(?P<suffix>\.[^./]*)?", re.DOTALL)
-"""The name of a segment. Eight digits are a date, more than nine an instant. The recorder has the same in ``series.rs``."""
+"""The name of a segment. Eight digits are a date, more than nine an instant. As in ``series.rs``."""
 
 BEGIN_BYTES = 20
 """So long is a file under way that has no row yet, see docs/format.md."""
