@@ -15,7 +15,7 @@ from .errors import TraceFormatError, in_words
 from .gaps import Gap, samples_after
 from .held import Held
 from .joining import Part, contradiction
-from .listing import is_empty, number_of, series_name, series_names, shown
+from .listing import is_empty, number_of, recording_of, series_name, series_names, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -126,8 +126,9 @@ def missing_at_ends(
     """The segments before the first and behind the last of which files are there that cannot be read."""
     first, last = ordered[0], ordered[-1]
     series, behind = series_name(first.path), number_of(first.path) - first.number
-    numbers = [number_of(name) - behind for name in problems if series_name(name) == series != first.path]
-    # Those of an earlier recording of this name are none of it.
+    # Those of other recordings of this name, and what some other tool made, are none of it.
+    own = [name for name in problems if recording_of(name) == first.meta["recording"] is not None]
+    numbers = [number_of(name) - behind for name in own if series_name(name) == series != first.path]
     before = range(min((number for number in numbers if number > 0), default=first.number), first.number)
     after = range(last.number + 1, max(numbers, default=0) + 1)
     told_of = partial(_missing, first, problems=problems, opened=opened, settled=settled)

@@ -157,7 +157,12 @@ impl Store {
         self.flush()?.map_or(Ok(()), Flushed::sync)
     }
 
-    fn has_lost_its_journal(&self) -> Result<bool, IrqtraceError> {
+    /// Whether somebody took away the journal of the file.
+    ///
+    /// # Errors
+    ///
+    /// The file was taken away too.
+    pub(crate) fn has_lost_its_journal(&self) -> Result<bool, IrqtraceError> {
         self.file.as_ref().map_or(Ok(false), Recorder::has_lost_its_journal)
     }
 

@@ -217,7 +217,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// In a name: `Z`, `UTC`, `-utc`, `CET`, `-CET`, `UTC+02`, `+01`, `_+01-00`, `-05:00`; `-0500` only behind a date and a
-    /// time that a `T` joins, since it may be a counter else. An offset that cannot be read is an error.
+    /// time that a `T` joins, since it may be a counter else. An offset that cannot be read, or that may be none, is an error.
     fn beside_in_name(&mut self, joined_by_t: bool) -> Result<Beside, String> {
         let before = self.at;
         if self.letters().eq_ignore_ascii_case("Z") {
@@ -229,14 +229,13 @@ impl<'a> Cursor<'a> {
         let is_long_utc = is_utc(letters) && letters.len() > 1;
         if is_long_utc || LETTERS.contains(&letters) {
             self.at += letters.len();
-            let is_signed = matches!(self.peek(), Some(b'+' | b'-')) && self.is_digit_at(self.at + 1);
-            return if is_long_utc && is_signed {
-                self.whole_offset().map(Beside::Offset)
-            } else {
-                Ok(Beside::Letters(letters.to_owned()))
-            };
+            if is_long_utc && self.has_plus() {
+                return self.whole_offset().map(Beside::Offset);
+            }
+            let offset = if is_long_utc { self.behind_utc()? } else { None };
+            return Ok(offset.map_or_else(|| Beside::Letters(letters.to_owned()), Beside::Offset));
         }
-        if self.peek() == Some(b'+') && self.is_digit_at(self.at + 1) {
+        if self.has_plus() {
             return self.whole_offset().map(Beside::Offset);
         }
         self.at = before;
@@ -258,17 +257,52 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// An offset that can be nothing else: behind a plus, or behind `UTC`. Other signs may stand for its colon, which no name
-    /// of a file may have everywhere; but behind a minus what follows may be a counter.
+    /// Whether digits stand here behind a plus, and no letters behind them: `+5GB` is something else.
+    fn has_plus(&self) -> bool {
+        let end = self.at + 1 + self.count_digits(self.at + 1);
+        let is_word = self.text.as_bytes().get(end).is_some_and(u8::is_ascii_alphabetic);
+        self.peek() == Some(b'+') && end > self.at + 1 && !is_word
+    }
+
+    /// What stands behind `UTC` and a minus: an offset if it has a colon. Two or four digits may be one as well as a counter,
+    /// and which is not known unless another name tells it.
+    fn behind_utc(&mut self) -> Result<Option<i32>, String> {
+        let before = self.at;
+        let count = self.count_digits(before + 1);
+        if self.peek() != Some(b'-') || !matches!(count, 2 | 4) {
+            return Ok(None);
+        }
+        let offset = self.offset(true);
+        let written = &self.text[before..self.at];
+        if written.contains(':') {
+            return Ok(offset);
+        }
+        // `UTC-10.2.3.4` goes on, and so does `UTC-05-00`, which may be an offset.
+        let more = self.peek().filter(|sign| b"-._".contains(sign)).map_or(0, |_| self.count_digits(self.at + 1));
+        let minutes = self.text.get(self.at + 1..self.at + 3).filter(|_| count == 2 && more == 2);
+        let goes_on = more > 0 && !matches!(minutes, Some("00" | "15" | "30" | "45"));
+        self.digits = Some(offset.map_or(Digits::Counter, |_| Digits::Offset));
+        if offset.is_some() && !goes_on && !self.counters {
+            let (hours, minutes) = (&written[..3], if count == 4 { &written[3..] } else { minutes.unwrap_or("00") });
+            return Err(format!(
+                "{written} behind UTC in its name may be an offset or a counter: give the time by hand (--at TIME FILE), or \
+                 write it as {hours}:{minutes}"
+            ));
+        }
+        self.at = before;
+        Ok(None)
+    }
+
+    /// An offset that can be nothing else, behind a plus. Other signs may stand for its colon, which no name
+    /// of a file may have everywhere.
     fn whole_offset(&mut self) -> Result<i32, String> {
         let before = self.at;
-        let is_plus = self.peek() == Some(b'+');
         let hours = self.at + 1 + self.count_digits(self.at + 1);
         let is_pair = |sign: &u8| b":-._".contains(sign) && self.count_digits(hours + 1) == 2;
         let is_parted = hours - before == 3 && self.text.as_bytes().get(hours).is_some_and(is_pair);
         let end = if is_parted { hours + 3 } else { hours };
         let mut text = self.text[before..end].to_owned();
-        if is_parted && (is_plus || text.contains(':')) {
+        if is_parted {
             text.replace_range(3..4, ":");
         }
         let mut cursor = Cursor::new(&text);

@@ -116,7 +116,13 @@ mod tests {
             ("20260101-120000-UTC-db7.txt", 0, NS_PER_S),
             ("i_2026-01-01_14-00-00_UTC+02.txt", 0, NS_PER_S),
             ("i_2026-01-01_13-00-00-GMT+01:00.txt", 0, NS_PER_S),
-            ("i_2026-01-01_07-00-00_UTC-0500.txt", 0, NS_PER_S),
+            ("i-20260101-120000-UTC-1.txt", 0, NS_PER_S),
+            ("i-20260101-120000-UTC-001.txt", 0, NS_PER_S),
+            ("i-20260101-120000-UTC-5.14.0-305.el8.txt", 0, NS_PER_S),
+            ("i-20260101-120000-UTC-10.2.3.4.txt", 0, NS_PER_S),
+            ("i-20260101-120000-UTC-99.txt", 0, NS_PER_S),
+            ("i-20260101-120000-UTC-05-14.txt", 0, NS_PER_S),
+            ("i-20260101-120000-UTC-0001.txt", 0, NS_PER_S),
             ("i_2026-01-01_07-00-00_UTC-05:00", 0, NS_PER_S),
             ("i_2026-01-01T13-00-00+01-00", 0, NS_PER_S),
             ("i_2026-01-01T13-00-00+01_00.txt", 0, NS_PER_S),
@@ -161,6 +167,7 @@ mod tests {
             "2026-01-01_12h00m00s",
             "2026-01-01_12h00m00.txt",
             "20260101-120000+interrupts",
+            "i_20260101-120000_+5GB",
         ] {
             let Some(Ok(Stamp { when: When::Local { at, letters: None }, .. })) = time_of(name) else {
                 panic!("{name}")
@@ -225,8 +232,12 @@ mod tests {
             ("20260101T120000Z-20260101T130000Z", "two times"),
             ("20261301-120000", "no day"),
             ("20260101-120000UTC+1", "+1 behind the time in its name is no offset"),
-            ("20260101-120000-UTC-0001.txt", "-0001 behind the time in its name is no offset"),
-            ("20260101-120000-UTC-05-00.txt", "-05-00 behind the time in its name is no offset"),
+            ("20260101-120000-UTC-0500.txt", "-0500 behind UTC in its name may be an offset or a counter"),
+            (
+                "20260101-120000-UTC-05-30.txt",
+                "may be an offset or a counter: give the time by hand (--at TIME FILE), or write it as -05:30",
+            ),
+            ("20260101-120000-GMT-05.txt", "-05 behind UTC in its name may be an offset or a counter"),
             ("20260101-120000UTC+25", "+25 behind"),
             ("20260101T120000+01-07", "+01-07 behind"),
             ("20260101T120000+013", "+013 behind"),

@@ -75,7 +75,7 @@ impl Gathering<'_> {
                 let because = || {
                     let counter = digits.and(counter.as_deref())?;
                     Some(format!(
-                        "; the four digits behind its time are taken for a counter, since those of {} are no offset",
+                        "; the digits behind its time are taken for a counter, since those of {} are no offset",
                         counter.display()
                     ))
                 };

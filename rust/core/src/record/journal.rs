@@ -209,7 +209,9 @@ fn remove_own(file: &File, path: &Path) -> io::Result<()> {
 /// What is there already was made by somebody else: it stays.
 fn in_the_way(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::AlreadyExists {
-        return io::Error::new(error.kind(), "what somebody else made has the name of its journal, and is left alone");
+        let why = "what somebody else made has the name of its journal, and is left alone: the recording ends with what \
+                   was read until then";
+        return io::Error::new(error.kind(), why);
     }
     error
 }

@@ -123,13 +123,19 @@ impl Collecting {
                 store.abandon();
             }
             // After a failure to write nothing is written any more: what came before it is whole.
-            let completed = match error.take() {
-                Some(failure) => Err(failure),
-                None => complete(store, block.as_deref(), clocks, problem.as_ref()),
-            };
-            *error = match completed {
-                Ok(()) => problem,
-                Err(failure) => Some(store.give_up(failure)),
+            *error = match error.take() {
+                None => match complete(store, block.as_deref(), clocks, problem.as_ref()) {
+                    Ok(()) => problem,
+                    Err(failure) => Some(store.give_up(failure)),
+                },
+                // The file can do without its journal, which nobody could open the rest by.
+                Some(failure) if store.has_lost_its_journal().unwrap_or(false) => {
+                    match complete(store, None, clocks, Some(&failure)) {
+                        Ok(()) => Some(failure),
+                        Err(_) => Some(store.give_up(failure)),
+                    }
+                }
+                Some(failure) => Some(store.give_up(failure)),
             };
         }
         state.ended = true;
