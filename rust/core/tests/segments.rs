@@ -322,6 +322,29 @@ fn a_repair_hides_no_segments() {
 }
 
 #[test]
+fn a_trace_with_the_name_of_a_segment_that_is_none_is_not_hidden() {
+    let (folder, path) = place();
+    // Two files that are whole recordings, and one of another tool.
+    for name in ["t-120000.parquet", "t-120100.parquet"] {
+        let whole = folder.path().join(name);
+        record(TraceWriter::create(&whole, false).unwrap().into(), steady(4), Box::new(|_| ())).unwrap();
+    }
+    fs::write(folder.path().join("t-202611.parquet"), "PAR1, and nothing else").unwrap();
+    cut_off_in_one_piece(&path);
+    irqtrace_core::repair(&path, false).unwrap();
+    fs::remove_file(&path).unwrap();
+    drop(Recorder::create(&path, false, Rotation::default()).unwrap());
+    // A damaged segment is one all the same.
+    record_in_segments(&path, every(4), steady(7)).unwrap();
+    let newest = folder.path().join("t-202613.parquet");
+    fs::remove_file(folder.path().join("t-202612.parquet")).unwrap();
+    let bytes = fs::read(&newest).unwrap();
+    fs::write(&newest, &bytes[..bytes.len() - 20]).unwrap();
+    let error = Recorder::create(&path, false, Rotation::default()).err().unwrap().to_string();
+    assert!(error.contains("segments of this name are there"), "{error}");
+}
+
+#[test]
 fn a_name_that_somebody_takes_ends_the_recording_with_the_place_of_what_there_is() {
     let (folder, path) = place();
     let taken = folder.path().join("t-000002.parquet");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::leftover;
 use super::place;
 use super::target::behind_links;
-use super::under_way::{JOURNAL, NEW, PARTIAL, is_empty, is_locked, with_suffix};
+use super::under_way::{JOURNAL, NEW, PARTIAL, is_empty, is_locked, recording_of, with_suffix};
 
 /// A number has six digits at least. Eight are a date: numbers that would have as many are written with nine. More are an
 /// instant: a billion segments are more than any recording has.
@@ -51,7 +51,8 @@ impl Series {
         self.folder.join(name)
     }
 
-    /// Whether there are segments, complete or not. A file that never had anything in it, and that nobody writes, is none.
+    /// Whether there are segments, complete or not. A file that never had anything in it, and that nobody writes, is none;
+    /// nor is a part of a recording that somebody named so, or what another tool made.
     pub(super) fn is_there(&self) -> io::Result<bool> {
         for name in self.names()? {
             let (name, _) = name?;
@@ -116,10 +117,19 @@ fn number(digits: &str) -> Option<u64> {
     (may_be && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-/// Whether a recorder left this before there was anything of its recording.
+/// Whether this is no segment: a recorder left it before there was anything of its recording, or it is another file.
 fn is_nothing(path: &Path) -> bool {
-    path.as_os_str().as_encoded_bytes().ends_with(PARTIAL.as_bytes())
-        && place::open(path).is_ok_and(|file| is_empty(&file).unwrap_or(false) && !is_locked(&file))
+    let name = path.as_os_str().as_encoded_bytes();
+    let Ok(mut file) = place::open(path) else { return false };
+    if name.ends_with(PARTIAL.as_bytes()) {
+        return is_empty(&file).unwrap_or(false) && !is_locked(&file);
+    }
+    if [JOURNAL, NEW].iter().any(|suffix| name.ends_with(suffix.as_bytes())) {
+        return false;
+    }
+    // Also a damaged one begins as a recorder began it.
+    let is_begun = recording_of(&mut file).ok().flatten().is_some();
+    leftover::described(&file).map_or(!is_begun, |meta| meta.segment.is_none())
 }
 
 #[cfg(test)]
