@@ -405,6 +405,16 @@ def test_one_number_of_a_capture_that_is_no_date_tells_that_all_are_seconds(tmp_
         import_text([*copies, alone])
 
 
+@pytest.mark.parametrize("first", ["A", "B"])
+def test_a_link_into_another_source_is_that_file_whichever_is_given_first(tmp_path: Path, first: str) -> None:
+    for folder, at, text in (("A", 0, FIRST), ("A", 5, SECOND), ("B", 10, SECOND), ("B", 15, THIRD)):
+        saved(tmp_path / folder / f"i-{NOON_S + at}", text.interrupts)
+    (tmp_path / "A" / f"latest-{NOON_S + 15}").symlink_to(f"../B/i-{NOON_S + 15}")
+    order = sorted(["A", "B"], reverse=first == "B")
+    trace = import_text([tmp_path / folder for folder in order])
+    assert times_of(trace) == after_noon(0, 5, 10, 15)
+
+
 # --- the command
 
 

@@ -8,6 +8,7 @@ import random
 import select
 import signal
 import time
+import warnings
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,23 @@ def test_a_segment_that_cannot_be_removed_is_told_once_and_the_recording_goes_on
     assert seen[0] == f"irqtrace: warning: {says}\n"
     assert set(seen[1:]) == {""}
     assert conserved(open_trace(tmp_path))
+
+
+@live
+def test_a_warning_that_is_an_error_is_raised_when_the_recording_has_come_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, run = tmp_path / "t.parquet", recording.run
+
+    def stuck(core: _core.Sampler, **options: Any) -> None:  # noqa: ANN401 - those of `recording.run`
+        run(Stuck(core, str(tmp_path / "t-000001.parquet")), **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(recording, "run", stuck)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(IrqtraceWarning, match="cannot be removed"):
+            irqtrace.record("500ms", keep="10s", path=path)
+    assert open_trace(path).info.groups[0].reads > 250
 
 
 def dumped(process: subprocess.Popen[str], folder: Path, count: int) -> bool:

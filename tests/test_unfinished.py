@@ -348,7 +348,7 @@ def test_two_do_not_record_into_one_file(tmp_path: Path, capsys: pytest.CaptureF
     try:
         until(path.with_name("t.parquet.journal").exists, process)
         assert main(["record", "10ms", "-o", str(path), "--force", "--quiet"]) == 1
-        assert "unfinished recording" in capsys.readouterr().err
+        assert "is being recorded by somebody else" in capsys.readouterr().err
         assert main(["repair", str(path), "--force"]) == 1
         assert "still being written" in capsys.readouterr().err
     finally:

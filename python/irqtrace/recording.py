@@ -131,8 +131,8 @@ def run(
         raise
     try:
         while not over():
-            # What fails to be told is no reason to end a recording.
-            with suppress(OSError, ValueError):
+            # What fails to be told, or is to be an error, is no reason to end a recording.
+            with suppress(OSError, ValueError, IrqtraceWarning):
                 _tell_of_what_stays(core, told)
             if progress is not None:
                 progress(core.progress())
@@ -152,7 +152,7 @@ def _tell_of_what_stays(core: _core.Sampler, told: set[str]) -> None:
     """Warns of each segment that cannot be removed, once: a disk may fill up with them."""
     for path, number in core.not_removed():
         if path not in told:
-            told.add(path)
             why = in_words(OSError(number, os.strerror(number), path))
             said = f"{why}: this segment is older than what is to be kept, and cannot be removed"
             warnings.warn(said, IrqtraceWarning, stacklevel=4)
+            told.add(path)

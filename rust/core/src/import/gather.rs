@@ -80,6 +80,7 @@ pub(super) fn gather(
     for source in &options.sources {
         gathering.source(source, progress)?;
     }
+    gathering.links(progress)?;
     gathering.time_the_untimed()?;
     let mut host = report::one_machine(&gathering.reports, options.host.is_some())?;
     if let Some(name) = &options.host {
@@ -100,15 +101,10 @@ impl Gathering<'_> {
                 format!("{}: a time by hand is that of one file or report, and this is a folder", path.display());
             return Err(ConfigError(said).into());
         }
-        let before = self.taken.len() + self.untimed.len();
+        let found = |all: &Self| all.taken.len() + all.untimed.len() + all.links.len();
+        let before = found(self);
         self.folder(path, progress)?;
-        let mut links = std::mem::take(&mut self.links);
-        // As `latest`, which is a second name of a file that is there.
-        links.retain(|link| !file_id(link).is_ok_and(|id| self.seen.contains_key(&id)));
-        for link in links {
-            self.entry(&link, None, progress)?;
-        }
-        if self.taken.len() + self.untimed.len() == before {
+        if found(self) == before {
             return Err(SourceUnavailable {
                 path: path.display().to_string(),
                 reason: "the folder holds no files".to_owned(),
@@ -118,6 +114,13 @@ impl Gathering<'_> {
             .into());
         }
         Ok(())
+    }
+
+    /// The links of all folders, but for those that are a second name of a file that is there, as `latest`.
+    fn links(&mut self, progress: &mut Progress<'_>) -> Result<(), IrqtraceError> {
+        let mut links = std::mem::take(&mut self.links);
+        links.retain(|link| !file_id(link).is_ok_and(|id| self.seen.contains_key(&id)));
+        links.iter().try_for_each(|link| self.entry(link, None, progress))
     }
 
     /// All that is in a folder, but for hidden names, links to folders or to what is there anyway, and a trace that is to be

@@ -45,8 +45,8 @@ const PACKED: [(usize, &[u8]); 12] = [
 const PARQUET: &[u8] = b"PAR1";
 
 /// What is wrong with a text whose last line has no end.
-pub(crate) const CUT_OFF: &str =
-    "the text ends within a line, as where a copy was cut off: the kernel's ends with a whole one";
+pub(crate) const CUT_OFF: &str = "the text ends within a line, as where a copy was cut off: the kernel's ends with a whole one; if all of it is there, \
+     end its last line";
 
 const UNKNOWN: &str =
     "neither a time in a form that is known, as `date +%s.%N`, `LC_ALL=C date` and `date -Is` print it, nor";

@@ -14,7 +14,7 @@ use rustix::fs::OFlags;
 use super::checks::Sums;
 use super::journal::{self, Journal};
 use super::leftover;
-use super::place::PlacedFile;
+use super::place::{self, PlacedFile};
 use super::target::{Target, remove_if_there};
 use crate::ledger::Ledger;
 
@@ -80,12 +80,14 @@ impl UnderWay {
         let (partial, journal) = (with_suffix(&target.path, PARTIAL), with_suffix(&target.path, JOURNAL));
         let unfinished = "an unfinished recording of this name is there: irqtrace repair completes it; else choose \
                           another name, or remove its files, which end with .partial and .journal";
+        let recorded = "is being recorded by somebody else; choose another name";
         leftover::remove_journal(&target.path)?;
         let new = with_suffix(&journal, NEW);
         // Of one that was cut off as it made its first journal there is nothing.
         let in_the_way = new.symlink_metadata().is_ok() && !journal::is_begin_of_one(&new);
         if in_the_way || journal.symlink_metadata().is_ok() {
-            return refuse(io::ErrorKind::AlreadyExists, unfinished);
+            let is_recorded = place::open(&partial).is_ok_and(|file| is_locked(&file));
+            return refuse(io::ErrorKind::AlreadyExists, if is_recorded { recorded } else { unfinished });
         }
         let file = match target.create_beside(&partial) {
             // One that ended before there was anything of it leaves an empty one.
@@ -93,7 +95,7 @@ impl UnderWay {
             file => file?,
         };
         if !is_locked_by_us(&file) || !is_at(&file, &partial)? {
-            return refuse(io::ErrorKind::AlreadyExists, "is being recorded by somebody else; choose another name");
+            return refuse(io::ErrorKind::AlreadyExists, recorded);
         }
         if !is_empty(&file)? {
             return refuse(io::ErrorKind::AlreadyExists, unfinished);
