@@ -21,6 +21,7 @@ __all__ = [
     "Unfinished",
     "__version__",
     "add_up_warnings",
+    "begun_for",
     "can_dma_latency",
     "can_fifo",
     "can_lock_memory",
@@ -257,6 +258,9 @@ def import_text(
     ``progress`` is called about ten times a second with bytes that were read and those of all; both are 0 at first. What
     it raises ends the work. With a path the file is written and None returned.
     """
+
+def begun_for(path: str) -> str | None:
+    """Which recording a recorder began the file of this name for, or that which is to have it; None if none did."""
 
 def repair(path: str, overwrite: bool = False) -> bool:
     """Makes a trace file of an unfinished recording; False if it was one, and only a journal was left, which is removed."""

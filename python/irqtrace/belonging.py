@@ -9,18 +9,17 @@ from functools import partial
 from itertools import pairwise, permutations
 from typing import TYPE_CHECKING
 
-from . import unfinished
+from . import _core, unfinished
 from .display.text import when_text
 from .errors import TraceFormatError, in_words
 from .gaps import Gap, samples_after
 from .held import Held
 from .joining import Part, contradiction
-from .listing import is_empty, number_of, recording_of, series_name, series_names, shown
+from .listing import is_empty, number_of, series_name, series_names, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from . import _core
     from .meta import Meta
 
 __all__ = ["ChangedError", "TraceFile", "by_recording", "gaps_between", "missing_at_ends", "several"]
@@ -127,7 +126,7 @@ def missing_at_ends(
     first, last = ordered[0], ordered[-1]
     series, behind = series_name(first.path), number_of(first.path) - first.number
     # Those of other recordings of this name, and what some other tool made, are none of it.
-    own = [name for name in problems if recording_of(name) == first.meta["recording"] is not None]
+    own = [name for name in problems if _core.begun_for(name) == first.meta["recording"] is not None]
     numbers = [number_of(name) - behind for name in own if series_name(name) == series != first.path]
     before = range(min((number for number in numbers if number > 0), default=first.number), first.number)
     after = range(last.number + 1, max(numbers, default=0) + 1)

@@ -22,7 +22,6 @@ __all__ = [
     "listed",
     "names_of",
     "number_of",
-    "recording_of",
     "refuse_unreadable",
     "series_name",
     "series_names",
@@ -35,9 +34,8 @@ SHOWN = 3
 NUMBERED = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{6,7}|[0-9]{9})(?P<suffix>\.[^./]*)?", re.DOTALL)
 """The name of a segment. Eight digits are a date, more than nine an instant. As in ``series.rs``."""
 
-BEGIN = b"PAR1irqtrace"
 BEGIN_BYTES = 20
-"""So long is a file under way that has no row yet: these bytes, and the number of its recording. See docs/format.md."""
+"""So long is a file under way that has no row yet, see docs/format.md."""
 
 
 def is_there(name: str) -> bool:
@@ -50,17 +48,6 @@ def are_several(name: str) -> bool:
     if os.path.isdir(name):  # noqa: PTH112 - names of any kind
         return True
     return glob.has_magic(name) and not is_there(name) and not series_names(name)
-
-
-def recording_of(name: str) -> str | None:
-    """Of which recording a recorder began the file of this name, or that which is to have it; None if none did."""
-    for path in (name, name + PARTIAL):
-        if os.path.isfile(path):  # noqa: PTH113 - names of any kind
-            with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - names of any kind
-                begin = file.read(BEGIN_BYTES)
-                if len(begin) == BEGIN_BYTES and begin.startswith(BEGIN):
-                    return f"{int.from_bytes(begin[len(BEGIN) :], 'little'):016x}"
-    return None
 
 
 def is_empty(name: str) -> bool:

@@ -62,7 +62,7 @@ pub use meta::{
 pub use not_live::{can_dma_latency, can_fifo, can_lock_memory, open, read_costs};
 #[cfg(all(target_os = "linux", feature = "live"))]
 pub use os::{PrivilegeRequest, Privileges, can_dma_latency, can_fifo, can_lock_memory, check_pin};
-pub use record::{Checks, Recorder, Repaired, Rotation, TraceWriter, Unfinished, repair, write_flat};
+pub use record::{Checks, Recorder, Repaired, Rotation, TraceWriter, Unfinished, begun_for, repair, write_flat};
 pub use snapshot::Snapshot;
 pub use time::{Clock, ClockAnchor, ManualClock, MonoNs, Window};
 pub use trace::{Cells, Chunk, ChunkBuilder, Flattener, NO_CPU, Reads, Trace, conform, schema};

@@ -32,7 +32,7 @@ mod _core {
     #[pymodule_export]
     use crate::trace::{Stream, Trace};
     #[pymodule_export]
-    use crate::unfinished::{Unfinished, repair};
+    use crate::unfinished::{Unfinished, begun_for, repair};
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's name for it")]

@@ -56,6 +56,12 @@ impl Unfinished {
     }
 }
 
+/// Which recording the file of this name was begun for, or that which is to have it.
+#[pyfunction]
+pub fn begun_for(py: Python<'_>, path: PathBuf) -> Option<String> {
+    py.detach(|| core::begun_for(&path))
+}
+
 /// Makes a trace file of an unfinished recording; false if it was one, and only a journal was left, which is removed.
 #[pyfunction]
 #[pyo3(signature = (path, overwrite=false))]

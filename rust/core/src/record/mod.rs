@@ -34,7 +34,7 @@ pub use recorder::{Recorder, Rotation};
 use row_groups::RowGroups;
 use target::{Target, sync_folder};
 use under_way::{BEGIN_BYTES, MAGIC, UnderWay};
-pub use unfinished::{Repaired, Unfinished, repair};
+pub use unfinished::{Repaired, Unfinished, begun_for, repair};
 
 /// Writes the flat table to a Parquet file that has its name only once it is complete.
 ///

@@ -170,6 +170,14 @@ impl Unfinished {
     }
 }
 
+/// Which recording the file of this name was begun for, or that which is to have it, as its description says it. `None`
+/// where no recorder began one.
+#[must_use]
+pub fn begun_for(path: &Path) -> Option<String> {
+    let begun = |path: &Path| recording_of(&mut place::open(path).ok()?).ok().flatten();
+    begun(path).or_else(|| begun(&with_suffix(path, PARTIAL))).map(recording_text)
+}
+
 /// What came of a repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repaired {
